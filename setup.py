@@ -1,0 +1,34 @@
+"""Packaging: everything comes from settings.ini."""
+from configparser import ConfigParser
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+here = Path(__file__).parent
+settings = ConfigParser(delimiters=["="])
+settings.read(here / "settings.ini", encoding="utf-8")
+cfg = settings["DEFAULT"]
+
+plots, batch = cfg["plots_requirements"].split(), cfg["batch_requirements"].split()
+
+setup(
+    name=cfg["lib_name"],
+    version=cfg["version"],
+    description=cfg["description"],
+    long_description=(here / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    author=cfg["author"],
+    license="MIT",
+    license_files=["LICENSE"],
+    keywords=cfg["keywords"].split(),
+    classifiers=["Development Status :: 3 - Alpha", "Intended Audience :: Science/Research",
+                 "Programming Language :: Python :: 3"],
+    packages=find_packages(include=["cmm_nb", "cmm_nb.*"]),
+    package_data={"cmm_nb": ["py.typed", "embedded_data/*"]},
+    python_requires=f">={cfg['min_python']}",
+    install_requires=cfg["requirements"].split(),
+    extras_require=dict(plots=plots, batch=plots + batch,
+                        dev=plots + batch + cfg["dev_requirements"].split()),
+    entry_points={"console_scripts": cfg["console_scripts"].split()},
+    zip_safe=False,
+)
