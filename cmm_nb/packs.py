@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from .core import as_rows, atomic_path, content_hash, l2norm, need
 
-# %% ../nbs/06_packs.ipynb #9169d0c5
+# %% ../nbs/06_packs.ipynb #a2edc02e
 @dataclass
 class FeaturePack:
     """Embeddings with their labels: `image` (n, d), `text` (C, d) unit rows; `label` (n,), `split` (n,), `class_names` or None for pairs.
@@ -32,7 +32,7 @@ class FeaturePack:
 
     def __post_init__(self):
         for k in ("image", "text", "flip"):
-            if getattr(self, k) is not None: setattr(self, k, l2norm(as_rows(getattr(self, k), f"{self.name}: {k}").numpy()))
+            if getattr(self, k) is not None: setattr(self, k, _unit(as_rows(getattr(self, k), f"{self.name}: {k}").numpy()))
         _check_widths(self)
         if self.label is not None: _check_labels(self)
 
@@ -43,7 +43,9 @@ class FeaturePack:
         classes = f"{len(self.class_names)} classes" if self.class_names else "pairs"
         return f"{self.name}: {len(self)} images x {self.image.shape[1]}, {classes}, logit_scale {self.logit_scale:g}, hash {self.hash}"
 
-# %% ../nbs/06_packs.ipynb #6b041f57
+# %% ../nbs/06_packs.ipynb #0843de7d
+def _unit(x: np.ndarray) -> np.ndarray: return x if np.abs((x * x).sum(1) - 1).max() < 1e-5 else l2norm(x)
+
 def _check_widths(p: FeaturePack) -> None:
     n, d = p.image.shape
     need(p.text.shape[1] == d, f"{p.name}: image embeddings are {d} wide and text embeddings {p.text.shape[1]}: they must come from one encoder.")
@@ -60,7 +62,7 @@ def _check_labels(p: FeaturePack) -> None:
     need(0 <= p.label.min() and p.label.max() < C, f"{p.name}: labels go from {p.label.min()} to {p.label.max()}, but there are {C} classes (numbers 0 to {C - 1}).")
     p.label = p.label.astype(np.int64)
     p.split = np.full(len(p), "train") if p.split is None else np.asarray(p.split).astype(str)
-    odd = sorted(set(p.split) - {"train", "val", "test"})
+    odd = sorted(set(p.split.tolist()) - {"train", "val", "test"})
     need(len(p.split) == len(p) and not odd, f"{p.name}: split must say train, val or test for each of {len(p)} images" + (f", not {odd[0]!r}." if odd else "."))
 
 # %% ../nbs/06_packs.ipynb #38ec6cd4
