@@ -78,12 +78,12 @@ def _start(tasks: Sequence[Task], r: PaperRecipe) -> list[torch.Tensor]:
     T = torch.stack([t.T0 for t in tasks])
     return [W.requires_grad_(r.train_W), T.clone().requires_grad_(r.train_T)]
 
-# %% ../nbs/12_training.ipynb #5d2b074b
+# %% ../nbs/12_training.ipynb #50fdef18
 def train_paper(tasks: Sequence[Task], recipe: PaperRecipe = PaperRecipe(), log_every: int = 100, progress: bool = False):
     """Train W and T of all tasks side by side with the paper's recipe (eq 15-16). Returns W (R, d, d), T (R, C, d) and a history.
 
     The history is a list of dicts: step, and per task the cross-entropy and the triplet loss of that step's batch."""
-    from tqdm.auto import trange
+    from tqdm import trange
     r, data = recipe, _stack_tasks(tasks)
     W, T = _start(tasks, r)
     trained = [p for p in (W, T) if p.requires_grad]
@@ -91,7 +91,7 @@ def train_paper(tasks: Sequence[Task], recipe: PaperRecipe = PaperRecipe(), log_
     opt = torch.optim.AdamW(trained, lr=r.lr, betas=(.9, .999), weight_decay=r.weight_decay, fused=True)
     rows = torch.from_numpy(np.stack([batch_rows(len(t.X), r.batch_size, r.iterations, t.seed) for t in tasks])).to(W.device)
     run, history = torch.arange(len(tasks), device=W.device).unsqueeze(1), []
-    for step in trange(r.iterations, desc="cmm-paper", disable=not progress):
+    for step in trange(r.iterations, desc="cmm-paper", disable=not progress, mininterval=1):
         opt.param_groups[0]["lr"] = lr_at(step, r)
         at = rows[:, step]
         ce, tri = cmm_losses(data["X"][run, at], data["y"][run, at], W, T, data["T0"], data["scale"], r)

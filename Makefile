@@ -1,0 +1,45 @@
+# cmm_nb: `make help` lists what there is.
+VENV ?= .venv
+PYTHON ?= python3
+BIN = $(VENV)/bin
+INSTALLED = $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test bench lab docs notebooks sync clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(INSTALLED): settings.ini setup.py constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+install: $(INSTALLED) ## create .venv with everything in it
+
+run: install ## the main job on the embedded default: few-shot curves on real handwritten digits, with a report
+	$(BIN)/cmm batch
+
+test: install ## every check: generated files in sync, all notebooks, the papermill run, the built wheel
+	$(BIN)/python tools/check.py
+
+bench: install ## ratios measured in one run on this machine
+	$(BIN)/python tools/bench.py
+
+lab: install ## JupyterLab on the notebooks
+	$(BIN)/jupyter lab nbs
+
+docs: install ## every notebook as an HTML page in _docs/
+	$(BIN)/python tools/docs.py
+
+notebooks: install ## execute all teaching notebooks in place and refresh what is generated from them
+	$(BIN)/python tools/execute.py
+	$(MAKE) sync
+
+sync: install ## clean the notebooks, export the package, write README.md
+	$(BIN)/nbdev_clean
+	$(BIN)/nbdev_export
+	$(BIN)/python tools/readme.py
+
+clean: ## remove the virtual environment and build leftovers (runs/ and data/ stay)
+	rm -rf $(VENV) build dist *.egg-info _docs
