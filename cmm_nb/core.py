@@ -6,7 +6,7 @@
 __all__ = ['l2norm', 'need', 'pick', 'as_rows', 'same_kind', 'content_hash', 'file_hash', 'atomic_path', 'pick_device',
            'git_commit', 'versions', 'optional_data']
 
-# %% ../nbs/00_core.ipynb #056c2858
+# %% ../nbs/00_core.ipynb #ee7a0c6f
 import contextlib
 import difflib
 import hashlib
@@ -18,6 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Iterable, Iterator
 
+import cmm_nb
 import numpy as np
 
 # %% ../nbs/00_core.ipynb #d4915bbe
@@ -98,7 +99,7 @@ def atomic_path(path) -> Iterator[Path]:
         os.replace(tmp, path)
     finally: tmp.unlink(missing_ok=True)
 
-# %% ../nbs/00_core.ipynb #d7e6bf6b
+# %% ../nbs/00_core.ipynb #8bccf9a0
 def pick_device(device: str = "auto") -> str:
     "`cpu`, `cuda`, `cuda:1`, `mps` ... as given; `auto` is a GPU where there is one. `ValueError` for one that is absent."
     import torch
@@ -110,7 +111,7 @@ def pick_device(device: str = "auto") -> str:
 
 def git_commit(folder=None) -> str | None:
     "Commit of the source checkout this package runs from, with '+' when it has local changes; None for an installed package."
-    root = Path(folder) if folder else Path(__file__).resolve().parent.parent
+    root = Path(folder) if folder else Path(cmm_nb.__file__).resolve().parent.parent
     if not (root/".git").exists(): return None
     def git(*a): return subprocess.run(["git", "-C", str(root), *a], capture_output=True, text=True).stdout.strip()
     try: return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['EMBEDDED', 'EMBEDDED_FILES', 'Encoder', 'load_encoder']
 
-# %% ../nbs/02_encoders.ipynb #7230ff3c
+# %% ../nbs/02_encoders.ipynb #b15e1089
 import contextlib
 import logging
 import warnings
@@ -14,10 +14,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Callable, Sequence
 
+import cmm_nb
 import numpy as np
 from .core import content_hash, l2norm, need, pick, pick_device
 
-# %% ../nbs/02_encoders.ipynb #2b362624
+# %% ../nbs/02_encoders.ipynb #db83b496
 @dataclass
 class Encoder:
     "An image tower and a text tower with a common width `dim`, their tokenizer, image transform and `logit_scale` (1/tau)."
@@ -53,16 +54,16 @@ class Encoder:
 
     def _run(self, batch, n, batch_size, normalize, progress, what):
         import torch
-        from tqdm.auto import tqdm
+        from tqdm import tqdm
         need(n > 0, f"No {what} to encode.")
-        steps = tqdm(range(0, n, batch_size), desc=f"{self.name}: {what}", disable=not progress)
+        steps = tqdm(range(0, n, batch_size), desc=f"{self.name}: {what}", disable=not progress, mininterval=1)
         with torch.inference_mode():
             out = torch.cat([batch(range(i, min(i + batch_size, n))).float().cpu() for i in steps]).numpy()
         return l2norm(out) if normalize else out
 
-# %% ../nbs/02_encoders.ipynb #db9a9be7
+# %% ../nbs/02_encoders.ipynb #743b6290
 EMBEDDED = "cmm-glyph32"
-EMBEDDED_FILES = Path(__file__).parent/"embedded_data"
+EMBEDDED_FILES = Path(cmm_nb.__file__).parent/"embedded_data"
 
 @contextlib.contextmanager
 def _quiet():

@@ -1,10 +1,39 @@
-"""Execute teaching notebooks in place, in order: tools/execute.py [NAME ...] (default: all but the parameterised ones, 30 and up)."""
+"""Execute teaching notebooks in place, in order: tools/execute.py [NAME ...] (default: all but the parameterised ones, 30 and up).
+
+Cells with a test flag of settings.ini (slow, weights, cuda, notest) are left out and keep the output they have."""
 import os
-import subprocess
+import re
 import sys
+from configparser import ConfigParser
 from pathlib import Path
 
-NBS = Path(__file__).resolve().parent.parent/"nbs"
+import nbformat
+from nbclient import NotebookClient
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
+
+ROOT = Path(__file__).resolve().parent.parent
+NBS = ROOT/"nbs"
+
+
+def flags() -> set[str]:
+    settings = ConfigParser(delimiters=["="]); settings.read(ROOT/"settings.ini", encoding="utf-8")
+    return set(settings["DEFAULT"]["tst_flags"].split())
+
+
+class Client(NotebookClient):
+    "Runs a notebook, except for cells that carry one of `skip`."
+    skip = flags()
+
+    async def async_execute_cell(self, cell, *args, **kwargs):
+        directives = set(re.findall(r"^#\|\s*([\w-]+)", cell.source, re.M))
+        return cell if directives & self.skip else await super().async_execute_cell(cell, *args, **kwargs)
+
+
+def execute(path: Path) -> None:
+    nb = nbformat.read(path, as_version=4)
+    Client(nb, timeout=1200, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}).execute()
+    nb, _ = CoalesceStreamsPreprocessor().preprocess(nb, {})
+    nbformat.write(nb, path)
 
 
 def wanted(names: list[str]) -> list[Path]:
@@ -12,7 +41,8 @@ def wanted(names: list[str]) -> list[Path]:
     return [p for p in all_of_them if (p.stem in names if names else p.stem < "30" or p.stem == "index")]
 
 
-for notebook in wanted(sys.argv[1:]):
-    print(notebook.name, flush=True)
-    subprocess.run([sys.executable, "-m", "jupyter", "nbconvert", "--to", "notebook", "--execute", "--inplace", "--coalesce-streams",
-                    "--log-level", "WARN", str(notebook)], check=True, env=os.environ | {"OMP_NUM_THREADS": "2"})
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_NUM_THREADS", "2")
+    for notebook in wanted(sys.argv[1:]):
+        print(notebook.name, flush=True)
+        execute(notebook)
