@@ -5,19 +5,20 @@
 # %% auto #0
 __all__ = ['notebook_path', 'parameters_of', 'check_parameters', 'slug', 'run_folder', 'to_html', 'run_notebook']
 
-# %% ../nbs/22_batch.ipynb #175e6607
+# %% ../nbs/22_batch.ipynb #0d16e5b7
 import ast
 import re
 import sys
 from pathlib import Path
 from typing import Any
 
+import cmm_nb
 from .core import atomic_path, need, pick
 
-# %% ../nbs/22_batch.ipynb #dba76ea3
+# %% ../nbs/22_batch.ipynb #5d0a7435
 def notebook_path(name: str = "30_run") -> Path:
     "A parameterised notebook of this project, from the source checkout or from the installed package."
-    here = Path(__file__).resolve().parent
+    here = Path(cmm_nb.__file__).resolve().parent
     for folder in (here.parent/"nbs", here/"notebooks"):
         if (folder/f"{name}.ipynb").is_file(): return folder/f"{name}.ipynb"
     raise ValueError(f"The notebook {name}.ipynb was not found: it belongs to the source checkout's nbs folder or the installed package.")

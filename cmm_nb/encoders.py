@@ -61,7 +61,7 @@ class Encoder:
             out = torch.cat([batch(range(i, min(i + batch_size, n))).float().cpu() for i in steps]).numpy()
         return l2norm(out) if normalize else out
 
-# %% ../nbs/02_encoders.ipynb #743b6290
+# %% ../nbs/02_encoders.ipynb #1f90ab3d
 EMBEDDED = "cmm-glyph32"
 EMBEDDED_FILES = Path(cmm_nb.__file__).parent/"embedded_data"
 
@@ -74,11 +74,12 @@ def _quiet():
         with warnings.catch_warnings(): warnings.simplefilter("ignore"); yield
     finally: logging.disable(before)
 
-def _load_embedded(device: str) -> Encoder:
+def _load_embedded(device: str, weights: str | None = None) -> Encoder:
     import open_clip
     open_clip.add_model_config(EMBEDDED_FILES)
-    with _quiet():
-        model, _, preprocess = open_clip.create_model_and_transforms(EMBEDDED, pretrained=str(EMBEDDED_FILES/f"{EMBEDDED}.safetensors"), device=device)
+    weights = weights or str(EMBEDDED_FILES/f"{EMBEDDED}.safetensors")
+    need(Path(weights).is_file(), f"There is no weights file {weights} for the embedded encoder: leave pretrained empty to use the one in the package.")
+    with _quiet(): model, _, preprocess = open_clip.create_model_and_transforms(EMBEDDED, pretrained=weights, device=device)
     tokenizer = open_clip.get_tokenizer(EMBEDDED, bpe_path=str(EMBEDDED_FILES/"bytes.txt.gz"))
     return Encoder("embedded", EMBEDDED, model.eval(), tokenizer, preprocess, device)
 
@@ -96,7 +97,7 @@ def _explain(e: Exception, name: str, pretrained: str) -> str:
     return (f"The weights {pretrained!r} of {name} could not be fetched ({first}). Without a network, give a local file "
             f"(pretrained='/path/to/weights.safetensors') or use the encoder inside the package (encoder='embedded').")
 
-# %% ../nbs/02_encoders.ipynb #5a3942f9
+# %% ../nbs/02_encoders.ipynb #bff2d275
 def _which_weights(name: str, pretrained: str | None) -> str:
     "Check `pretrained` for `name`: a tag, an existing file or 'random'."
     import open_clip
@@ -113,7 +114,7 @@ def load_encoder(name: str = "embedded", pretrained: str | None = None, device: 
 
     Raises `ValueError` for an unknown name or tag, unreachable weights, or a file that does not fit."""
     device = pick_device(device)
-    if name == "embedded": return _load_embedded(device)
+    if name in ("embedded", EMBEDDED): return _load_embedded(device, pretrained)
     import open_clip
     pretrained = _which_weights(name, pretrained)
     openai = "openai" in Path(pretrained).name.lower()

@@ -42,7 +42,7 @@ def wanted(names: list[str]) -> list[Path]:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("OMP_NUM_THREADS", "2")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     for notebook in wanted(sys.argv[1:]):
         print(notebook.name, flush=True)
         execute(notebook)
