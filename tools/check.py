@@ -73,6 +73,7 @@ from cmm_nb.features import load_features
 from cmm_nb.methods import fit_many
 from cmm_nb.metrics import evaluate
 from cmm_nb.tasks import pack_task
+from cmm_nb.batch import notebook_path; print(notebook_path())
 pack = load_features("digits", load_encoder(), folder=sys.argv[1] + "/cache"); task, split = pack_task(pack, 4, 1)
 for m in ("zero-shot", "cmm-paper"):
     f, = fit_many(m, [task], **({"iterations": 50} if m == "cmm-paper" else {}))

@@ -13,6 +13,7 @@ def build() -> None:
     nb = nbformat.read(ROOT/"nbs"/"index.ipynb", as_version=4)
     nb.metadata.setdefault("language_info", {})["name"] = "python"
     for cell in nb.cells:                       # directives other than hide are no text for a reader
+        if re.search(r"^#\|\s*echo:\s*false", cell.source, re.M): cell.transient = {"remove_source": True}
         if not re.match(r"#\|\s*hide", cell.source): cell.source = re.sub(r"^#\|.*\n", "", cell.source)
     exporter = MarkdownExporter()
     exporter.register_preprocessor(RegexRemovePreprocessor(patterns=[r"#\|\s*hide"]), enabled=True)
