@@ -4,7 +4,7 @@ from pathlib import Path
 
 import nbformat
 from nbconvert import MarkdownExporter
-from nbconvert.preprocessors import RegexRemovePreprocessor
+from nbconvert.preprocessors import RegexRemovePreprocessor, TagRemovePreprocessor
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -13,10 +13,11 @@ def build() -> None:
     nb = nbformat.read(ROOT/"nbs"/"index.ipynb", as_version=4)
     nb.metadata.setdefault("language_info", {})["name"] = "python"
     for cell in nb.cells:                       # directives other than hide are no text for a reader
-        if re.search(r"^#\|\s*echo:\s*false", cell.source, re.M): cell.transient = {"remove_source": True}
+        if re.search(r"^#\|\s*echo:\s*false", cell.source, re.M): cell.metadata["tags"] = ["no-source"]
         if not re.match(r"#\|\s*hide", cell.source): cell.source = re.sub(r"^#\|.*\n", "", cell.source)
     exporter = MarkdownExporter()
     exporter.register_preprocessor(RegexRemovePreprocessor(patterns=[r"#\|\s*hide"]), enabled=True)
+    exporter.register_preprocessor(TagRemovePreprocessor(remove_input_tags={"no-source"}), enabled=True)
     text, resources = exporter.from_notebook_node(nb)
     images = ROOT/"nbs"/"images"
     images.mkdir(exist_ok=True)
