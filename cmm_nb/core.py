@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['l2norm', 'need', 'pick', 'as_rows', 'same_kind', 'content_hash', 'file_hash', 'atomic_path', 'pick_device',
-           'git_commit', 'versions', 'optional_data']
+           'few_threads', 'git_commit', 'versions', 'optional_data']
 
 # %% ../nbs/00_core.ipynb #ee7a0c6f
 import contextlib
@@ -99,7 +99,7 @@ def atomic_path(path) -> Iterator[Path]:
         os.replace(tmp, path)
     finally: tmp.unlink(missing_ok=True)
 
-# %% ../nbs/00_core.ipynb #8bccf9a0
+# %% ../nbs/00_core.ipynb #48216726
 def pick_device(device: str = "auto") -> str:
     "`cpu`, `cuda`, `cuda:1`, `mps` ... as given; `auto` is a GPU where there is one. `ValueError` for one that is absent."
     import torch
@@ -108,6 +108,17 @@ def pick_device(device: str = "auto") -> str:
     except Exception as e:
         raise ValueError(f"Device {device!r} is not available here ({str(e).splitlines()[0]}): use 'cpu' or 'auto'.") from None
     return device
+
+@contextlib.contextmanager
+def few_threads(work: float, enough: float = 1e6) -> Iterator[None]:
+    """One CPU thread inside the block when a step touches fewer than `enough` numbers; the setting before is restored.
+
+    Threads wait for each other at every operation: on small matrices, and on a machine with other things to do, that wait is nearly all of the time."""
+    import torch
+    before = torch.get_num_threads()
+    if work < enough: torch.set_num_threads(1)
+    try: yield
+    finally: torch.set_num_threads(before)
 
 def git_commit(folder=None) -> str | None:
     "Commit of the source checkout this package runs from, with '+' when it has local changes; None for an installed package."

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['EMBEDDED', 'EMBEDDED_FILES', 'Encoder', 'load_encoder']
 
-# %% ../nbs/02_encoders.ipynb #b15e1089
+# %% ../nbs/02_encoders.ipynb #b1ae18ad
 import contextlib
 import logging
 import warnings
@@ -16,9 +16,9 @@ from typing import Any, Callable, Sequence
 
 import cmm_nb
 import numpy as np
-from .core import content_hash, l2norm, need, pick, pick_device
+from .core import content_hash, few_threads, l2norm, need, pick, pick_device
 
-# %% ../nbs/02_encoders.ipynb #db83b496
+# %% ../nbs/02_encoders.ipynb #c5db5a99
 @dataclass
 class Encoder:
     "An image tower and a text tower with a common width `dim`, their tokenizer, image transform and `logit_scale` (1/tau)."
@@ -57,7 +57,7 @@ class Encoder:
         from tqdm import tqdm
         need(n > 0, f"No {what} to encode.")
         steps = tqdm(range(0, n, batch_size), desc=f"{self.name}: {what}", disable=not progress, mininterval=1)
-        with torch.inference_mode():
+        with torch.inference_mode(), few_threads(sum(p.numel() for p in self.model.parameters())):
             out = torch.cat([batch(range(i, min(i + batch_size, n))).float().cpu() for i in steps]).numpy()
         return l2norm(out) if normalize else out
 

@@ -6,14 +6,14 @@
 __all__ = ['PARENT_GRID', 'PaperRecipe', 'lr_at', 'batch_rows', 'cmm_losses', 'train_paper', 'cmm_embedding', 'cmm_logits',
            'without_fusion', 'fit_cmm_paper']
 
-# %% ../nbs/12_training.ipynb #58dd2ff4
+# %% ../nbs/12_training.ipynb #0b9bf91f
 import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Sequence
 
 import numpy as np
 import torch
-from .core import need
+from .core import few_threads, need
 from .fusion import ALPHAS, fuse, search_alpha
 from .mapper import init_map, map_features, map_nonlinear, scores
 from .tasks import Fitted, Task
@@ -78,7 +78,7 @@ def _start(tasks: Sequence[Task], r: PaperRecipe) -> list[torch.Tensor]:
     T = torch.stack([t.T0 for t in tasks])
     return [W.requires_grad_(r.train_W), T.clone().requires_grad_(r.train_T)]
 
-# %% ../nbs/12_training.ipynb #50fdef18
+# %% ../nbs/12_training.ipynb #7d21618c
 def train_paper(tasks: Sequence[Task], recipe: PaperRecipe = PaperRecipe(), log_every: int = 100, progress: bool = False):
     """Train W and T of all tasks side by side with the paper's recipe (eq 15-16). Returns W (R, d, d), T (R, C, d) and a history.
 
@@ -91,13 +91,14 @@ def train_paper(tasks: Sequence[Task], recipe: PaperRecipe = PaperRecipe(), log_
     opt = torch.optim.AdamW(trained, lr=r.lr, betas=(.9, .999), weight_decay=r.weight_decay, fused=True)
     rows = torch.from_numpy(np.stack([batch_rows(len(t.X), r.batch_size, r.iterations, t.seed) for t in tasks])).to(W.device)
     run, history = torch.arange(len(tasks), device=W.device).unsqueeze(1), []
-    for step in trange(r.iterations, desc="cmm-paper", disable=not progress, mininterval=1):
-        opt.param_groups[0]["lr"] = lr_at(step, r)
-        at = rows[:, step]
-        ce, tri = cmm_losses(data["X"][run, at], data["y"][run, at], W, T, data["T0"], data["scale"], r)
-        (ce + r.triplet_weight*tri).sum().backward()
-        opt.step(); opt.zero_grad(set_to_none=True)
-        if step % log_every == 0 or step == r.iterations - 1: history.append(dict(step=step, cross_entropy=ce.tolist(), triplet=tri.tolist()))
+    with few_threads(W.numel()):
+        for step in trange(r.iterations, desc="cmm-paper", disable=not progress, mininterval=1):
+            opt.param_groups[0]["lr"] = lr_at(step, r)
+            at = rows[:, step]
+            ce, tri = cmm_losses(data["X"][run, at], data["y"][run, at], W, T, data["T0"], data["scale"], r)
+            (ce + r.triplet_weight*tri).sum().backward()
+            opt.step(); opt.zero_grad(set_to_none=True)
+            if step % log_every == 0 or step == r.iterations - 1: history.append(dict(step=step, cross_entropy=ce.tolist(), triplet=tri.tolist()))
     return W.detach(), T.detach(), history
 
 # %% ../nbs/12_training.ipynb #7eb658d9
