@@ -46,9 +46,9 @@ def run_folder(dataset: str, encoder: str = "embedded", pretrained: str = "", ro
     if dataset.startswith("pack:"): return Path(root)/slug(dataset)/"pack"
     return Path(root)/slug(dataset)/slug(f"{encoder}-{Path(pretrained).stem}" if pretrained else encoder)
 
-# %% ../nbs/22_batch.ipynb #d49d93d7
+# %% ../nbs/22_batch.ipynb #6d4f9b11
 def to_html(notebook, html, code: bool = False) -> Path:
-    "Render an executed notebook as one self-contained HTML page; cells that begin with `#| hide` are left out."
+    "Render an executed notebook as one self-contained HTML page; cells that begin with `#| hide` are left out. With `code`, formulas are drawn by MathJax."
     import nbformat
     from nbconvert import HTMLExporter
     nb = nbformat.read(notebook, as_version=4)
@@ -57,7 +57,8 @@ def to_html(notebook, html, code: bool = False) -> Path:
         if c.cell_type == "code": c.outputs = [o for o in c.outputs if o.get("name") != "stderr"]
     title = next((m.group(1) for c in nb.cells if (m := re.match(r"# (.+)", c.source))), Path(notebook).stem)
     nb.metadata["title"] = title
-    page, _ = HTMLExporter(exclude_input=not code, exclude_input_prompt=True, exclude_output_prompt=True, mathjax_url="", require_js_url="").from_notebook_node(nb)
+    offline = {} if code else dict(mathjax_url="", require_js_url="", mermaid_js_url="")      # a report loads nothing from elsewhere
+    page, _ = HTMLExporter(exclude_input=not code, exclude_input_prompt=True, exclude_output_prompt=True, **offline).from_notebook_node(nb)
     with atomic_path(html) as tmp: tmp.write_text(page, encoding="utf-8")
     return Path(html)
 

@@ -83,7 +83,7 @@ def _load_embedded(device: str, weights: str | None = None) -> Encoder:
     tokenizer = open_clip.get_tokenizer(EMBEDDED, bpe_path=str(EMBEDDED_FILES/"bytes.txt.gz"))
     return Encoder("embedded", EMBEDDED, model.eval(), tokenizer, preprocess, device)
 
-# %% ../nbs/02_encoders.ipynb #263d375e
+# %% ../nbs/02_encoders.ipynb #c0e47486
 def _check_quickgelu(model, name: str) -> None:
     "`ValueError` unless every GELU of `model` is OpenAI's QuickGELU."
     kinds = {type(m).__name__ for m in model.modules() if "gelu" in type(m).__name__.lower()}
@@ -95,7 +95,7 @@ def _explain(e: Exception, name: str, pretrained: str) -> str:
     if Path(pretrained).is_file():
         return f"The file {pretrained} does not hold weights for {name} ({first}): check that file and encoder belong together, or save the weights as .safetensors."
     return (f"The weights {pretrained!r} of {name} could not be fetched ({first}). Without a network, give a local file "
-            f"(pretrained='/path/to/weights.safetensors') or use the encoder inside the package (encoder='embedded').")
+            f"(pretrained='FILE.safetensors') or use the encoder inside the package (encoder='embedded').")
 
 # %% ../nbs/02_encoders.ipynb #bff2d275
 def _which_weights(name: str, pretrained: str | None) -> str:

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import torch
 
-from cmm_nb.core import l2norm
+from cmm_nb.core import few_threads, l2norm
 from cmm_nb.data import load_dataset
 from cmm_nb.encoders import load_encoder
 from cmm_nb.tasks import make_task
@@ -43,7 +43,7 @@ def extraction() -> None:
     images = [ds.images[i] for i in range(512)]
     x = torch.stack([enc.preprocess(im) for im in images])
     def forward():
-        with torch.inference_mode(): return [enc.model.encode_image(b) for b in x.split(64)]
+        with torch.inference_mode(), few_threads(1): return [enc.model.encode_image(b) for b in x.split(64)]
     line("512 digits, embedded encoder: with decoding and transform, forward only", seconds(lambda: enc.encode_images(images)), seconds(forward))
 
 
