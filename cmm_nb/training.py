@@ -78,7 +78,7 @@ def _start(tasks: Sequence[Task], r: PaperRecipe) -> list[torch.Tensor]:
     T = torch.stack([t.T0 for t in tasks])
     return [W.requires_grad_(r.train_W), T.clone().requires_grad_(r.train_T)]
 
-# %% ../nbs/12_training.ipynb #7d21618c
+# %% ../nbs/12_training.ipynb #113ff82a
 def train_paper(tasks: Sequence[Task], recipe: PaperRecipe = PaperRecipe(), log_every: int = 100, progress: bool = False):
     """Train W and T of all tasks side by side with the paper's recipe (eq 15-16). Returns W (R, d, d), T (R, C, d) and a history.
 
@@ -88,7 +88,7 @@ def train_paper(tasks: Sequence[Task], recipe: PaperRecipe = PaperRecipe(), log_
     W, T = _start(tasks, r)
     trained = [p for p in (W, T) if p.requires_grad]
     need(trained and r.iterations >= 1, "Nothing to train: set train_W or train_T, and at least one iteration.")
-    opt = torch.optim.AdamW(trained, lr=r.lr, betas=(.9, .999), weight_decay=r.weight_decay, fused=True)
+    opt = torch.optim.AdamW(trained, lr=r.lr, betas=(.9, .999), weight_decay=r.weight_decay, fused=W.device.type in ("cpu", "cuda"))
     rows = torch.from_numpy(np.stack([batch_rows(len(t.X), r.batch_size, r.iterations, t.seed) for t in tasks])).to(W.device)
     run, history = torch.arange(len(tasks), device=W.device).unsqueeze(1), []
     with few_threads(W.numel()):
