@@ -62,7 +62,7 @@ def to_html(notebook, html, code: bool = False) -> Path:
     with atomic_path(html) as tmp: tmp.write_text(page, encoding="utf-8")
     return Path(html)
 
-# %% ../nbs/22_batch.ipynb #db74c724
+# %% ../nbs/22_batch.ipynb #e02498f1
 def run_notebook(notebook=None, root="runs", progress: bool = True, **parameters) -> Path:
     """Execute a parameterised notebook (default: the main job) and render it; returns the folder with run.ipynb, report.html and its results.
 
@@ -71,6 +71,7 @@ def run_notebook(notebook=None, root="runs", progress: bool = True, **parameters
     notebook = Path(notebook or notebook_path())
     check_parameters(notebook, parameters)
     known = {k: ast.literal_eval(v["default"]) for k, v in parameters_of(notebook).items() if k in ("dataset", "encoder", "pretrained")} | parameters
+    if notebook.stem != "30_run": root = Path(root)/slug(re.sub(r"^\d+_", "", notebook.stem))     # every notebook keeps to its own folder
     given = parameters.get("out") or run_folder(known["dataset"], known.get("encoder", "embedded"), known.get("pretrained", ""), root)
     out = Path(given).resolve(); out.mkdir(parents=True, exist_ok=True)
     try: papermill.execute_notebook(str(notebook), str(out/"run.ipynb"), parameters | {"out": str(out)}, progress_bar=False, kernel_name="python3",

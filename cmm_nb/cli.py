@@ -21,7 +21,7 @@ def parse_setting(text: str) -> tuple[str, object]:
     try: return name, ast.literal_eval(value)
     except (ValueError, SyntaxError): return name, value
 
-# %% ../nbs/23_cli.ipynb #bfe94588
+# %% ../nbs/23_cli.ipynb #4c069c3c
 def batch(args) -> None:
     "Run the main job and print its table and where its report lies."
     from cmm_nb.batch import run_notebook
@@ -31,13 +31,17 @@ def batch(args) -> None:
     print(f"\nreport: {out/'report.html'}")
 
 def gap(args) -> None:
-    "Print the gap of a feature pack."
-    from cmm_nb.gap import centroid_cosine, centroid_distance
+    "Print every gap metric of a feature pack."
+    import json
+    from cmm_nb.gap import gap_report
     from cmm_nb.packs import load_pack
     p = load_pack(args.pack)
-    print(f"{p}\ncentroid_distance {centroid_distance(p.image, p.text):.4f}\ncentroid_cosine   {centroid_cosine(p.image, p.text):.4f}")
+    report = gap_report(p.image, p.text, image_labels=p.label, seed=args.seed)
+    if args.json: return print(json.dumps({k: v if v == v else None for k, v in report.items()}, indent=1))
+    print(p)
+    for k, v in report.items(): print(f"{k:28s} {v:10.4f}" if v == v else f"{k:28s}        n/a")
 
-# %% ../nbs/23_cli.ipynb #c9b57a6d
+# %% ../nbs/23_cli.ipynb #b4052950
 def parser() -> argparse.ArgumentParser:
     "The parser of the `cmm` command."
     p = argparse.ArgumentParser("cmm", description="Why CLIP's image and text embeddings live apart, and a few-shot classifier that works.")
@@ -47,7 +51,8 @@ def parser() -> argparse.ArgumentParser:
     b.add_argument("--notebook", help="another parameterised notebook"); b.add_argument("--runs", default="runs", help="folder for results (default: runs)")
     b.add_argument("-q", "--quiet", action="store_true", help="no progress bars"); b.set_defaults(run=batch)
     g = sub.add_parser("gap", help="measure the modality gap of a feature pack")
-    g.add_argument("pack", help="a .npz or .safetensors feature pack"); g.set_defaults(run=gap)
+    g.add_argument("pack", help="a .npz or .safetensors feature pack")
+    g.add_argument("--json", action="store_true", help="as JSON"); g.add_argument("--seed", type=int, default=0, help="for what is sampled (default: 0)"); g.set_defaults(run=gap)
     return p
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,17 +6,18 @@
 __all__ = ['WORDS', 'CHARS', 'HELD_OUT', 'NO_TEXT', 'SIZES', 'MEAN', 'STD', 'CAPTIONS', 'CONFIG', 'RECIPE', 'LOOK_AT',
            'font_files', 'draw_glyph', 'thin', 'distances', 'glyph_bank', 'affine', 'wobble', 'write', 'frame',
            'photograph', 'class_name', 'caption_batch', 'image_batch', 'write_byte_table', 'new_model', 'clip_loss',
-           'cone', 'gap_numbers', 'make_probe', 'measure', 'make_optimizer', 'learning_rate', 'train_step', 'train',
+           'gap_numbers', 'make_probe', 'measure', 'make_optimizer', 'learning_rate', 'train_step', 'train',
            'save_weights', 'make_embedded', 'training_log']
 
-# %% ../nbs/19_embedded.ipynb #ea8b686b
+# %% ../nbs/19_embedded.ipynb #b671a715
 import json
 import math
 from pathlib import Path
 
 import numpy as np
-from .core import l2norm, need
+from .core import need
 from .encoders import EMBEDDED, EMBEDDED_FILES, _quiet
+from .gap import centroid_cosine, centroid_distance, cone
 
 # %% ../nbs/19_embedded.ipynb #2a76df00
 WORDS = "zero one two three four five six seven eight nine".split()
@@ -215,16 +216,10 @@ def clip_loss(z, t, scale, y, of):
     per_text = -(logits.log_softmax(0)*right).sum(0)/right.sum(0)
     return (per_image.mean() + per_text.mean())/2
 
-# %% ../nbs/19_embedded.ipynb #32c1cc93
-def cone(x) -> float:
-    "Mean cosine of two different rows of the unit rows `x` (n, d)."
-    n = len(x)
-    return float((n*(x.mean(0)**2).sum() - 1)/(n - 1))
-
+# %% ../nbs/19_embedded.ipynb #97838a62
 def gap_numbers(x, y) -> dict:
     "Gap, centroid cosine and cones of image rows `x` and text rows `y` (unit rows)."
-    a, b = x.mean(0), y.mean(0)
-    return dict(gap=float(((a - b)**2).sum()**.5), centroid_cosine=float((l2norm(a)*l2norm(b)).sum()), image_cone=cone(x), text_cone=cone(y))
+    return dict(gap=centroid_distance(x, y), centroid_cosine=centroid_cosine(x, y), image_cone=cone(x), text_cone=cone(y))
 
 # %% ../nbs/19_embedded.ipynb #9bd7bcf1
 def make_probe(bank, n: int = 1024, seed: int = 99) -> tuple:
