@@ -21,13 +21,14 @@ def parse_setting(text: str) -> tuple[str, object]:
     try: return name, ast.literal_eval(value)
     except (ValueError, SyntaxError): return name, value
 
-# %% ../nbs/23_cli.ipynb #4c069c3c
+# %% ../nbs/23_cli.ipynb #42158d4b
 def batch(args) -> None:
     "Run the main job and print its table and where its report lies."
     from cmm_nb.batch import run_notebook
     from cmm_nb.results import format_table, read_rows, table
     out = run_notebook(args.notebook, root=args.runs, progress=not args.quiet, **dict(map(parse_setting, args.parameter)))
-    if (out/"result.json").exists(): print(format_table(table(read_rows(out/"result.json"))))
+    rows = read_rows(out/"result.json") if (out/"result.json").exists() else []
+    if rows and {"method", "shots", "accuracy"} <= rows[0].keys(): print(format_table(table(rows)))
     print(f"\nreport: {out/'report.html'}")
 
 def gap(args) -> None:
