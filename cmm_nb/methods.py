@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['METHODS', 'Method', 'register_method', 'fit_zero_shot', 'fit_many', 'fit_method']
 
-# %% ../nbs/15_methods.ipynb #9765194f
+# %% ../nbs/15_methods.ipynb #328a5059
 import inspect
 import time
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from typing import Callable, Sequence
 
 import torch
 from .core import need, pick
+from .recipe import fit_cmm
 from .tasks import Fitted, Task, make_task
 from .training import fit_cmm_paper
 
@@ -41,7 +42,8 @@ def fit_zero_shot(tasks: Sequence[Task], progress: bool = False) -> list[Fitted]
     return [Fitted("zero-shot", _zero_shot, dict(T0=t.T0, scale=torch.tensor(t.logit_scale, device=t.device)), t.width,
                    info=dict(selected_by="nothing to select", n_parameters=0)) for t in tasks]
 
-# %% ../nbs/15_methods.ipynb #04ba2f3d
+# %% ../nbs/15_methods.ipynb #0e70e461
+register_method("cmm", "the same model with our recipe: penalised, full batch, strengths weighed by held-out images; the default", "Cross-Modal Mapping, eq 1-14; recipe of this project")(fit_cmm)
 register_method("cmm-paper", "linear map, trainable prototypes, triplet loss, fusion; the paper's recipe", "Cross-Modal Mapping, eq 1-16")(fit_cmm_paper);
 
 # %% ../nbs/15_methods.ipynb #dee0a354

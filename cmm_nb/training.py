@@ -78,11 +78,11 @@ def _start(tasks: Sequence[Task], r: PaperRecipe) -> list[torch.Tensor]:
     T = torch.stack([t.T0 for t in tasks])
     return [W.requires_grad_(r.train_W), T.clone().requires_grad_(r.train_T)]
 
-# %% ../nbs/12_training.ipynb #113ff82a
-def train_paper(tasks: Sequence[Task], recipe: PaperRecipe = PaperRecipe(), log_every: int = 100, progress: bool = False):
+# %% ../nbs/12_training.ipynb #84336144
+def train_paper(tasks: Sequence[Task], recipe: PaperRecipe = PaperRecipe(), log_every: int = 100, progress: bool = False, watch=None):
     """Train W and T of all tasks side by side with the paper's recipe (eq 15-16). Returns W (R, d, d), T (R, C, d) and a history.
 
-    The history is a list of dicts: step, and per task the cross-entropy and the triplet loss of that step's batch."""
+    The history is a list of dicts: step, and per task the cross-entropy and the triplet loss of that step's batch. `watch(step, W, T)` is called as often, before the step."""
     from tqdm import trange
     r, data = recipe, _stack_tasks(tasks)
     W, T = _start(tasks, r)
@@ -94,6 +94,7 @@ def train_paper(tasks: Sequence[Task], recipe: PaperRecipe = PaperRecipe(), log_
     with few_threads(W.numel()):
         for step in trange(r.iterations, desc="cmm-paper", disable=not progress, mininterval=1):
             opt.param_groups[0]["lr"] = lr_at(step, r)
+            if watch and step % log_every == 0: watch(step, W.detach(), T.detach())
             at = rows[:, step]
             ce, tri = cmm_losses(data["X"][run, at], data["y"][run, at], W, T, data["T0"], data["scale"], r)
             (ce + r.triplet_weight*tri).sum().backward()

@@ -60,7 +60,7 @@ def main_job() -> tuple[bool, str]:
         rows = json.loads((out/"result.json").read_text())
         files = {f.name for f in out.iterdir()}
         wanted = {"run.ipynb", "result.json", "report.html", "accuracy.png", "accuracy.svg", "space.png", "space.svg"}
-        good = wanted <= files and len(rows) == 12 and all(0 < r["accuracy"] <= 1 for r in rows)
+        good = wanted <= files and len(rows) == 20 and all(0 < r["accuracy"] <= 1 for r in rows)
         return good, f"{len(rows)} rows, files {sorted(files)}\n{output}"
 
 
