@@ -55,20 +55,20 @@ def task(d: int, C: int, shots: int, seed: int = 1, val: int = 4):
 def side_by_side() -> None:
     r, tasks = PaperRecipe(iterations=200), [task(64, 10, k, s) for k in (1, 2, 4, 8, 16) for s in (1, 2, 3)]
     line("cmm-paper, 15 tasks (d=64, C=10), 200 iterations: one by one | together", seconds(lambda: [train_paper([t], r) for t in tasks], 1), seconds(lambda: train_paper(tasks, r)))
-    line("cmm, the same 15 tasks: one by one | together", seconds(lambda: [fit_cmm([t]) for t in tasks], 1), seconds(lambda: fit_cmm(tasks)))
+    line("cmm, the same 15 tasks: one by one | together", seconds(lambda: [fit_cmm([t]) for t in tasks], 2), seconds(lambda: fit_cmm(tasks), 2))
 
 
 def recipes(C: int, d: int, shots: int, iterations: int) -> None:
     t, r = task(d, C, shots), PaperRecipe(iterations=iterations)
     paper = seconds(lambda: train_paper([t], r), 1) * 16_000/iterations
-    line(f"C={C}, d={d}, {shots} shots: cmm-paper (16,000 iterations, scaled from {iterations}) | cmm", paper, seconds(lambda: fit_cmm([t]), 1))
+    line(f"C={C}, d={d}, {shots} shots: cmm-paper (16,000 iterations, scaled from {iterations}) | cmm", paper, seconds(lambda: fit_cmm([t]), 2))
 
 
 def curve() -> None:
     path = optional_data("real_clip/fashion_vitb32.npz")
     if path:
         tasks = [pack_task(load_pack(path), k, s)[0] for k in (1, 2, 4, 8, 16) for s in (1, 2, 3)]
-        line("cmm, the 5-shot x 3-seed curve of fashion_vitb32 (d=512, C=12)", seconds(lambda: fit_cmm(tasks), 1))
+        line("cmm, the 5-shot x 3-seed curve of fashion_vitb32 (d=512, C=12)", seconds(lambda: fit_cmm(tasks), 2))
 
 
 def extraction() -> None:
