@@ -118,15 +118,15 @@ def _objective(q, k, X):
     gV = k.b * (gD.mT @ q.U + (gD.mT @ w) @ q.H - dm * (q.tA + k.b * (V @ q.AA)))
     return f, torch.cat([(gV + V) * k.T, (gw.mT @ q.U + G) * k.W], -2)
 
-# %% ../nbs/13_recipe.ipynb #6e9784cb
-def _descend(q, k, steps: int = 40, X=None):
-    "The best X = [V; G] (R, B, C+p, r) after `steps` accelerated steps from W = 0, T = T0, for all problems and cells at once."
+# %% ../nbs/13_recipe.ipynb #360f11f1
+def _descend(q, k, steps: int = 40, X=None, first: float = 1.0):
+    "The best X = [V; G] (R, B, C+p, r) after `steps` accelerated steps from W = 0, T = T0 (or from X), for all problems and cells at once."
     R, B, C, p, r = q.U.shape[0], k.g.shape[1], q.Y.shape[-1], q.t0.shape[-1], q.U.shape[-1]
     rows = torch.full_like(q.tv[..., :1, :], min(1., 40/C)).expand(R, 1, C, 1)
     scaling = 1 / (1 + .05 * k.sigma**2 * torch.cat([rows, k.wscale**2 * q.tv], -2) * q.s**2)
     X = torch.zeros(R, B, C + p, r, dtype=q.U.dtype, device=q.U.device) if X is None else X
     old = best = X; grad = torch.zeros_like(X)
-    low, momentum, eta = X.new_full((R, B), math.inf), X.new_zeros(R, B), X.new_ones(R, B)
+    low, momentum, eta = X.new_full((R, B), math.inf), X.new_zeros(R, B), X.new_full((R, B), first)
     for _ in range(steps):
         at = X + (momentum / (momentum + 3))[..., None, None] * (X - old)
         f, new_grad = _objective(q, k, at)
@@ -137,7 +137,7 @@ def _descend(q, k, steps: int = 40, X=None):
         old, X = torch.where(back, step, X), step
     return best
 
-# %% ../nbs/13_recipe.ipynb #79fa428b
+# %% ../nbs/13_recipe.ipynb #193364f5
 TEMPS = torch.logspace(-2, 1, 25)
 
 def _calibrate(L, y):
@@ -147,8 +147,8 @@ def _calibrate(L, y):
     return TEMPS.to(L)[i], value
 
 def _prior(gamma, kinds: int):
-    "Log prior weights of kinds x cells, then zero-shot."
-    return torch.cat([-((gamma/.55).log()/1.2)**2/2] * kinds + [gamma.new_zeros(1)])
+    "Log prior weights of kinds x cells, then zero-shot, which counts twice as much as the likeliest cell."
+    return torch.cat([-((gamma/.55).log()/1.2)**2/2] * kinds + [gamma.new_full((1,), .7)])
 
 def _believe(L, y, log_prior, eta: float = .5):
     "Held-out logits of all cells, zero-shot last (B+1, n, C) -> temperature factors and weights, each (B+1,)."
@@ -221,14 +221,14 @@ def _refit(tasks: Sequence[Task], kinds, steps, switches, chosen, refit: bool) -
         out.append(_average(SimpleNamespace(**{a: v[own] for a, v in vars(q).items()}), kk, X[own], t, w))
     return out
 
-# %% ../nbs/13_recipe.ipynb #afc1b3be
-SMALL = 4e10  # multiply-adds of one grid fit, above which strengths are chosen on a pilot
+# %% ../nbs/13_recipe.ipynb #38a036c3
+SMALL = 3e9  # multiply-adds of one grid fit, above which strengths are chosen on a pilot
 
 def _work(t: Task, kinds, steps: int) -> float:
     C = t.n_classes
     return len(t.X) * min(t.X.shape) * (C + min(C, MAX_P)) * 2 * len(GAMMA) * len(SIGMA) * len(kinds) * steps / 3
 
-def _pilot(t: Task, classes: int = 20, per: int = 8) -> Task:
+def _pilot(t: Task, classes: int = 40, per: int = 8) -> Task:
     "A seeded part of a task: some classes, some images each, relabelled."
     g = torch.Generator().manual_seed(t.seed); c = torch.randperm(t.n_classes, generator=g)[:classes].sort()[0].to(t.device)
     def cut(X, y):
@@ -245,18 +245,19 @@ def _part(q, every: int, seed: int):
     i = torch.randperm(q.U.shape[2], generator=torch.Generator().manual_seed(seed))[::every].to(q.U.device)
     return SimpleNamespace(**(vars(q) | {a: getattr(q, a)[:, :, i] for a in ("U", "Z0", "ZP", "Y")} | {"w": every*q.w[:, :, i]}))
 
-# %% ../nbs/13_recipe.ipynb #c50a3e49
+# %% ../nbs/13_recipe.ipynb #20c39407
 def _fit_large(t: Task, steps, switches, eta, refit: bool) -> tuple[dict, tuple]:
     "State and (temperatures, weights) of a large task: strengths from a pilot, one cell trained on all rows."
-    kinds = KINDS[:1]; gamma, sigma = _cells(t.device)
-    temp, w = _choose([_pilot(t)], kinds, steps, switches, eta)[0]
-    a = w[:-1]/w[:-1].sum().clamp_min(1e-12); g, s = (a*gamma.log()).sum().exp()[None], (a*sigma.log()).sum().exp()[None]
+    gamma, sigma = _cells(t.device)
+    temp, w = _choose([_pilot(t)], KINDS, steps, switches, eta)[0]
+    by_kind = w[:-1].reshape(len(KINDS), -1); best = int(by_kind.sum(1).argmax()); a = by_kind[best]/by_kind[best].sum()
+    g, s = (a*gamma.log()).sum().exp()[None], (a*sigma.log()).sum().exp()[None]
     X, y = (torch.cat([t.X, t.X_val]), torch.cat([t.y, t.y_val])) if t.has_val and refit else (t.X, t.y)
-    q, k = _stack([_problem(X, y, t.T0, kinds[0])]), _knobs(g, s, torch.tensor([t.logit_scale], device=t.device), **switches)
+    q, k = _stack([_problem(X, y, t.T0, KINDS[best])]), _knobs(g, s, torch.tensor([t.logit_scale], device=t.device), **switches)
     start = _descend(_part(q, 4, t.seed), k, 14) if len(X) > 4000 else None
-    best = _descend(q, k, steps if start is None else 4, start)
-    own = torch.stack([(w[:-1]*temp[:-1]*gamma).sum()/g[0], w[-1]*temp[-1]])       # belief in the map, belief in zero-shot
-    return _average(q, k, best, torch.ones_like(own), own), (temp, w)
+    end = _descend(q, k, steps) if start is None else _descend(q, k, 5, start, first=.3)
+    own = torch.stack([(w[:-1]*temp[:-1]*gamma.repeat(len(KINDS))).sum()/g[0], w[-1]*temp[-1]])       # belief in the map, belief in zero-shot
+    return _average(q, k, end, torch.ones_like(own), own), (temp, w)
 
 # %% ../nbs/13_recipe.ipynb #46fd2de0
 def _fitted(t: Task, state: dict, chosen: tuple, refit: bool, kinds, settings: dict) -> Fitted:
@@ -278,7 +279,7 @@ def _groups(tasks: Sequence[Task], kinds, steps) -> list[list[int]]:
     for ids in by.values(): n = max(1, int(SMALL // _work(tasks[ids[0]], kinds, steps))); out += [ids[i:i + n] for i in range(0, len(ids), n)]
     return out
 
-# %% ../nbs/13_recipe.ipynb #5f04d85b
+# %% ../nbs/13_recipe.ipynb #a932575a
 def fit_cmm(tasks: Sequence[Task], progress: bool = False, refit: bool = True, steps: int = 40, eta: float = .5, kinds: Sequence[str] = KINDS,
             train_W: bool = True, train_T: bool = True, triplet: float = 0.0, margin: float = .1, alpha: float = 0.0) -> list[Fitted]:
     """CMM (eq 6, 14) with our recipe, for tasks of any size; tasks of equal size are trained side by side.
@@ -292,7 +293,8 @@ def fit_cmm(tasks: Sequence[Task], progress: bool = False, refit: bool = True, s
     for ids in tqdm(_groups(tasks, kinds, steps), desc="cmm", disable=not progress, mininterval=1):
         group = [tasks[i] for i in ids]
         with few_threads(max(len(t.X)*t.width for t in group), 1e5):
-            if _work(group[0], kinds, steps) > SMALL: states, chosen, used = *([v] for v in _fit_large(group[0], steps, switches, eta, refit)), KINDS[:1]
-            else: chosen = _choose(group, kinds, steps, switches, eta); states, used = _refit(group, kinds, steps, switches, chosen, refit), kinds
-        for i, t, s, c in zip(ids, group, states, chosen): out[i] = _fitted(t, s, c, refit, used, settings)
+            if _work(group[0], kinds, steps) > SMALL: states, chosen = ([v] for v in _fit_large(group[0], steps, switches, eta, refit))
+            else: chosen = _choose(group, kinds, steps, switches, eta); states = _refit(group, kinds, steps, switches, chosen, refit)
+        large = _work(group[0], kinds, steps) > SMALL
+        for i, t, s, c in zip(ids, group, states, chosen): out[i] = _fitted(t, s, c, refit, KINDS if large else kinds, settings | dict(pilot=large))
     return out
