@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['parse_setting', 'batch', 'gap', 'parser', 'main']
 
-# %% ../nbs/23_cli.ipynb #2f24a63a
+# %% ../nbs/23_cli.ipynb #d1979d1f
 import argparse
 import ast
+import os
 import sys
 from typing import Sequence
 
@@ -42,7 +43,7 @@ def gap(args) -> None:
     print(p)
     for k, v in report.items(): print(f"{k:28s} {v:10.4f}" if v == v else f"{k:28s}        n/a")
 
-# %% ../nbs/23_cli.ipynb #b4052950
+# %% ../nbs/23_cli.ipynb #57b61687
 def parser() -> argparse.ArgumentParser:
     "The parser of the `cmm` command."
     p = argparse.ArgumentParser("cmm", description="Why CLIP's image and text embeddings live apart, and a few-shot classifier that works.")
@@ -65,3 +66,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as e:
         print(f"cmm: {e}: install the extra that has it, pip install 'cmm_nb[batch]'.", file=sys.stderr); return 2
     except KeyboardInterrupt: print("cmm: interrupted", file=sys.stderr); return 130
+    except BrokenPipeError: os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()); return 0   # whoever read us (head, less) has seen enough
