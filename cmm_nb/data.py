@@ -6,9 +6,9 @@
 __all__ = ['DATASETS', 'ImageSet', 'register_dataset', 'load_dataset', 'cut', 'PixelImages', 'digits', 'FewShotSplit',
            'class_orders', 'few_shot_split']
 
-# %% ../nbs/01_data.ipynb #19205b3e
+# %% ../nbs/01_data.ipynb #745de3d6
 from dataclasses import dataclass, field
-from typing import Any, Callable, Sequence
+from typing import Callable, Sequence
 
 import numpy as np
 from .core import content_hash, need, pick

@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['ORDERS', 'prototypes', 'text_prototypes', 'zero_shot_logits']
 
-# %% ../nbs/04_prototypes.ipynb #a3faf0a0
+# %% ../nbs/04_prototypes.ipynb #22e74a9b
 from typing import Sequence
 
 import numpy as np
 from .core import l2norm, need, pick
-from .templates import fill, get_templates, prompts
+from .templates import get_templates, prompts
 
 # %% ../nbs/04_prototypes.ipynb #2b08141b
 ORDERS = ("mean-then-norm", "norm-then-mean")

@@ -159,7 +159,7 @@ def _blind(gamma, kinds: int):
     "Nothing to hold out (one shot, no validation set): the prior, and temperatures that even out the cells."
     return torch.cat([gamma.rsqrt()]*kinds + [gamma.new_ones(1)]), (2*_prior(gamma, kinds)).softmax(0)
 
-# %% ../nbs/13_recipe.ipynb #211af5cb
+# %% ../nbs/13_recipe.ipynb #6de3d25d
 def _folds(y, F: int, seed: int):
     "Fold number of every image, classes spread evenly."
     g = torch.Generator().manual_seed(seed); f = torch.zeros(len(y), dtype=torch.long)
@@ -168,15 +168,19 @@ def _folds(y, F: int, seed: int):
         f[i] = (torch.arange(len(i)) + int(torch.randint(0, F, (1,), generator=g))) % F
     return f.to(y.device)
 
-def _splits(t: Task, most: int = 4):
+def _n_splits(t: Task, most: int = 4) -> int:
+    "How many times a task can hold something out: once with a validation set, else its folds, at most `most`; 0 at one shot."
+    F = 1 if t.has_val else min(most, int(torch.bincount(t.y).max()))
+    return F if t.has_val or F > 1 else 0
+
+def _splits(t: Task):
     "Pairs (train, held-out): the validation set if there is one, else folds of the support set; none at one shot."
     if t.has_val: return [((t.X, t.y), (t.X_val, t.y_val))]
-    F = min(most, int(torch.bincount(t.y).max()))
-    if F < 2: return []
-    f = _folds(t.y, F, t.seed)
+    F = _n_splits(t)
+    f = _folds(t.y, F, t.seed) if F else None
     return [((t.X[f != i], t.y[f != i]), (t.X[f == i], t.y[f == i])) for i in range(F)]
 
-# %% ../nbs/13_recipe.ipynb #2254832f
+# %% ../nbs/13_recipe.ipynb #f2303f7f
 def _average(q, k, X, t, w) -> dict[str, torch.Tensor]:
     "Cells (R kinds, B) and their temperatures and weights, zero-shot last, as one W, T, alpha and factor on the logit scale."
     C = q.Y.shape[-1]; At = q.AQ.mT
@@ -186,14 +190,16 @@ def _average(q, k, X, t, w) -> dict[str, torch.Tensor]:
     W = (q.P.mT @ ((share * k.a * X[..., C:, :]).sum(1, keepdim=True) @ At)).sum((0, 1))
     return dict(W=W, T=normalize((share*T).sum((0, 1)), dim=-1), alpha=w[-1]*t[-1]/total, factor=total)
 
-def _held_out(q, k, X, rows: slice, Z):
-    "Logits (kinds*B, n, C) of held-out images Z under the problems `rows` of a batch."
-    p = SimpleNamespace(**{a: v[rows] for a, v in vars(q).items()}); kk = SimpleNamespace(**vars(k)); kk.g, kk.b, kk.a = k.g[rows], k.b[rows], k.a[rows]
-    C, V = p.Y.shape[-1], X[rows]; Z = Z[None, None]
-    Z0 = Z @ p.T0.mT
-    return (kk.g * (_scores(p, kk, V[..., :C, :], V[..., C:, :], Z @ p.AQ, Z0, Z @ p.P.mT)[0] + k.alpha*Z0)).flatten(0, 1)
+def _own(q, k, X, rows: slice):
+    "The problems `rows` of a batch with their knobs and solutions."
+    return SimpleNamespace(**{a: v[rows] for a, v in vars(q).items()}), SimpleNamespace(**(vars(k) | {a: getattr(k, a)[rows] for a in "gba"})), X[rows]
 
-# %% ../nbs/13_recipe.ipynb #cb9f5dfc
+def _held_out(q, k, X, Z):
+    "Logits (R*B, n, C) of held-out images Z (n, d) under all problems and cells."
+    C, Z = q.Y.shape[-1], Z[None, None]; Z0 = Z @ q.T0.mT
+    return (k.g * (_scores(q, k, X[..., :C, :], X[..., C:, :], Z @ q.AQ, Z0, Z @ q.P.mT)[0] + k.alpha*Z0)).flatten(0, 1)
+
+# %% ../nbs/13_recipe.ipynb #233cf567
 def _choose(tasks: Sequence[Task], kinds, steps, switches, eta) -> list[tuple]:
     "Temperatures and weights of kinds x cells + zero-shot for each task of a group."
     gamma, sigma = _cells(tasks[0].device); splits = [_splits(t) for t in tasks]
@@ -205,20 +211,22 @@ def _choose(tasks: Sequence[Task], kinds, steps, switches, eta) -> list[tuple]:
     for t, ss in zip(tasks, splits):
         held = []
         for _, (Z, _) in ss:
-            held.append(torch.cat([_held_out(q, k, X, slice(at, at + len(kinds)), Z), t.logit_scale * (Z @ t.T0.T)[None]])); at += len(kinds)
+            held.append(torch.cat([_held_out(*_own(q, k, X, slice(at, at + len(kinds))), Z), t.logit_scale * (Z @ t.T0.T)[None]])); at += len(kinds)
         out.append(_believe(torch.cat(held, 1), torch.cat([y for _, (_, y) in ss]), _prior(gamma, len(kinds)), eta))
     return out
+
+def _labelled(t: Task, refit: bool):
+    "The images and labels of the last fit: support, and with `refit` validation too."
+    return (torch.cat([t.X, t.X_val]), torch.cat([t.y, t.y_val])) if t.has_val and refit else (t.X, t.y)
 
 def _refit(tasks: Sequence[Task], kinds, steps, switches, chosen, refit: bool) -> list[dict]:
     "One state per task: every cell fitted on all labelled images and averaged with the chosen weights."
     gamma, sigma = _cells(tasks[0].device)
-    def rows(t): return (torch.cat([t.X, t.X_val]), torch.cat([t.y, t.y_val])) if t.has_val and refit else (t.X, t.y)
-    q = _stack([_problem(*rows(t), t.T0, kind) for t in tasks for kind in kinds])
+    q = _stack([_problem(*_labelled(t, refit), t.T0, kind) for t in tasks for kind in kinds])
     k = _knobs(gamma, sigma, torch.tensor([t.logit_scale for t in tasks for _ in kinds], device=gamma.device), **switches)
     X, out, n = _descend(q, k, steps), [], len(kinds)
     for i, (t, w) in enumerate(chosen):
-        own = slice(i*n, (i + 1)*n); kk = SimpleNamespace(**vars(k)); kk.b, kk.a = k.b[own], k.a[own]
-        out.append(_average(SimpleNamespace(**{a: v[own] for a, v in vars(q).items()}), kk, X[own], t, w))
+        out.append(_average(*_own(q, k, X, slice(i*n, (i + 1)*n)), t, w))
     return out
 
 # %% ../nbs/13_recipe.ipynb #38a036c3
@@ -245,27 +253,27 @@ def _part(q, every: int, seed: int):
     i = torch.randperm(q.U.shape[2], generator=torch.Generator().manual_seed(seed))[::every].to(q.U.device)
     return SimpleNamespace(**(vars(q) | {a: getattr(q, a)[:, :, i] for a in ("U", "Z0", "ZP", "Y")} | {"w": every*q.w[:, :, i]}))
 
-# %% ../nbs/13_recipe.ipynb #20c39407
+# %% ../nbs/13_recipe.ipynb #04f9d3f4
 def _fit_large(t: Task, steps, switches, eta, refit: bool) -> tuple[dict, tuple]:
     "State and (temperatures, weights) of a large task: strengths from a pilot, one cell trained on all rows."
     gamma, sigma = _cells(t.device)
     temp, w = _choose([_pilot(t)], KINDS, steps, switches, eta)[0]
     by_kind = w[:-1].reshape(len(KINDS), -1); best = int(by_kind.sum(1).argmax()); a = by_kind[best]/by_kind[best].sum()
     g, s = (a*gamma.log()).sum().exp()[None], (a*sigma.log()).sum().exp()[None]
-    X, y = (torch.cat([t.X, t.X_val]), torch.cat([t.y, t.y_val])) if t.has_val and refit else (t.X, t.y)
+    X, y = _labelled(t, refit)
     q, k = _stack([_problem(X, y, t.T0, KINDS[best])]), _knobs(g, s, torch.tensor([t.logit_scale], device=t.device), **switches)
     start = _descend(_part(q, 4, t.seed), k, 14) if len(X) > 4000 else None
     end = _descend(q, k, steps) if start is None else _descend(q, k, 5, start, first=.3)
     own = torch.stack([(w[:-1]*temp[:-1]*gamma.repeat(len(KINDS))).sum()/g[0], w[-1]*temp[-1]])       # belief in the map, belief in zero-shot
     return _average(q, k, end, torch.ones_like(own), own), (temp, w)
 
-# %% ../nbs/13_recipe.ipynb #46fd2de0
+# %% ../nbs/13_recipe.ipynb #d927590d
 def _fitted(t: Task, state: dict, chosen: tuple, refit: bool, kinds, settings: dict) -> Fitted:
     "Everything about one fit: tensors of eq 14, and what was believed on which evidence."
     scale = torch.as_tensor(t.logit_scale, device=t.device) * state.pop("factor")
     names = [f"{kind} gamma={g:g} sigma={s:g}" for kind in kinds for g, s in itertools.product(GAMMA, SIGMA)] + ["zero-shot"]
     w = chosen[1].tolist(); top = sorted(zip(w, names), reverse=True)[:3]
-    judge = f"{len(t.y_val)} validation images" if t.has_val else "folds of the support set" if len(_splits(t)) else "the prior alone (one shot, no validation images)"
+    judge = f"{len(t.y_val)} validation images" if t.has_val else "folds of the support set" if _n_splits(t) else "the prior alone (one shot, no validation images)"
     info: dict[str, Any] = dict(recipe=settings, alpha=float(state["alpha"]), zero_shot_weight=w[-1], strengths={n: round(v, 3) for v, n in top},
                                 n_parameters=state["W"].numel() + state["T"].numel(), validation_in_training=bool(t.has_val and refit),
                                 selected_by=f"NLL on {judge}: {len(names) - 1} strengths and zero-shot, averaged")
@@ -274,12 +282,12 @@ def _fitted(t: Task, state: dict, chosen: tuple, refit: bool, kinds, settings: d
 def _groups(tasks: Sequence[Task], kinds, steps) -> list[list[int]]:
     "Indices of tasks that share their sizes, in parts that fit the work of one batch."
     by: dict = {}
-    for i, t in enumerate(tasks): by.setdefault((len(t.X), t.has_val and len(t.X_val), t.n_classes, t.width, len(_splits(t))), []).append(i)
+    for i, t in enumerate(tasks): by.setdefault((len(t.X), t.has_val and len(t.X_val), t.n_classes, t.width, _n_splits(t)), []).append(i)
     out = []
     for ids in by.values(): n = max(1, int(SMALL // _work(tasks[ids[0]], kinds, steps))); out += [ids[i:i + n] for i in range(0, len(ids), n)]
     return out
 
-# %% ../nbs/13_recipe.ipynb #a932575a
+# %% ../nbs/13_recipe.ipynb #7aa99d90
 def fit_cmm(tasks: Sequence[Task], progress: bool = False, refit: bool = True, steps: int = 40, eta: float = .5, kinds: Sequence[str] = KINDS,
             train_W: bool = True, train_T: bool = True, triplet: float = 0.0, margin: float = .1, alpha: float = 0.0) -> list[Fitted]:
     """CMM (eq 6, 14) with our recipe, for tasks of any size; tasks of equal size are trained side by side.
@@ -291,10 +299,9 @@ def fit_cmm(tasks: Sequence[Task], progress: bool = False, refit: bool = True, s
     out: list[Fitted | None] = [None]*len(tasks)
     from tqdm import tqdm
     for ids in tqdm(_groups(tasks, kinds, steps), desc="cmm", disable=not progress, mininterval=1):
-        group = [tasks[i] for i in ids]
+        group = [tasks[i] for i in ids]; large = _work(group[0], kinds, steps) > SMALL
         with few_threads(max(len(t.X)*t.width for t in group), 1e5):
-            if _work(group[0], kinds, steps) > SMALL: states, chosen = ([v] for v in _fit_large(group[0], steps, switches, eta, refit))
+            if large: states, chosen = ([v] for v in _fit_large(group[0], steps, switches, eta, refit))
             else: chosen = _choose(group, kinds, steps, switches, eta); states = _refit(group, kinds, steps, switches, chosen, refit)
-        large = _work(group[0], kinds, steps) > SMALL
         for i, t, s, c in zip(ids, group, states, chosen): out[i] = _fitted(t, s, c, refit, KINDS if large else kinds, settings | dict(pilot=large))
     return out

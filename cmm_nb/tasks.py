@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['Task', 'make_task', 'pack_task', 'Fitted']
 
-# %% ../nbs/11_tasks.ipynb #6bd28317
-from dataclasses import dataclass, field, replace
+# %% ../nbs/11_tasks.ipynb #f62b0d84
+from dataclasses import dataclass, field
 from typing import Any, Callable
 
 import numpy as np

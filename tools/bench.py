@@ -1,7 +1,6 @@
 """Ratios measured in one run on this machine: tools/bench.py [--quick]. Not a test; machines are noisy, so read the ratios and not the seconds.
 
 Timed inputs are made up (speed does not depend on them), except for the whole curve, which uses real features where CMM_DATA has them."""
-import json
 import os
 import platform
 import resource
