@@ -25,7 +25,7 @@ setup(
                  "Programming Language :: Python :: 3"],
     packages=find_packages(include=["cmm_nb", "cmm_nb.*"]) + ["cmm_nb.notebooks"],
     package_dir={"cmm_nb.notebooks": "nbs"},                # the parameterised notebooks travel with the package
-    package_data={"cmm_nb": ["py.typed", "embedded_data/*"], "cmm_nb.notebooks": ["3*.ipynb"]},
+    package_data={"cmm_nb": ["py.typed", "embedded_data/*"], "cmm_nb.notebooks": ["4*.ipynb"]},
     python_requires=f">={cfg['min_python']}",
     install_requires=cfg["requirements"].split(),
     extras_require=dict(plots=plots, batch=plots + batch,

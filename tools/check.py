@@ -95,7 +95,7 @@ def wheel() -> tuple[bool, str]:
 
 if __name__ == "__main__":
     check("generated files are in sync", in_sync)
-    notebooks = sorted((ROOT/"nbs").glob("[0-2]*.ipynb")) + [ROOT/"nbs"/"index.ipynb"]
+    notebooks = sorted((ROOT/"nbs").glob("[0-3]*.ipynb")) + [ROOT/"nbs"/"index.ipynb"]
     with ThreadPoolExecutor(2) as pool:
         def timed(p): t = time.time(); return p, *notebook(p), time.time() - t
         for p, ok, output, seconds in pool.map(timed, notebooks): report(f"nbs/{p.name}", ok, output, seconds)

@@ -1,4 +1,4 @@
-"""Execute teaching notebooks in place, in order: tools/execute.py [NAME ...] (default: all but the parameterised ones, 30 and up).
+"""Execute teaching notebooks in place, in order: tools/execute.py [NAME ...] (default: all but the parameterised ones, 40 and up).
 
 Cells with a test flag of settings.ini (slow, weights, cuda, notest) are left out and keep the output they have."""
 import os
@@ -38,7 +38,7 @@ def execute(path: Path) -> None:
 
 def wanted(names: list[str]) -> list[Path]:
     all_of_them = sorted(NBS.glob("[0-9]*.ipynb")) + [NBS/"index.ipynb"]
-    return [p for p in all_of_them if (p.stem in names if names else p.stem < "30" or p.stem == "index")]
+    return [p for p in all_of_them if (p.stem in names if names else p.stem < "40" or p.stem == "index")]
 
 
 if __name__ == "__main__":
