@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['ORDERS', 'prototypes', 'text_prototypes', 'zero_shot_logits']
 
-# %% ../nbs/07_prototypes.ipynb #22e74a9b
+# %% ../nbs/07_prototypes.ipynb #0cf32312
 from typing import Sequence
 
 import numpy as np
 from .core import l2norm, need, pick
-from .templates import get_templates, prompts
+from .templates import Templates, prompts
 
-# %% ../nbs/07_prototypes.ipynb #2b08141b
+# %% ../nbs/07_prototypes.ipynb #ed5a92ed
 ORDERS = ("mean-then-norm", "norm-then-mean")
 
 def prototypes(text_features, order: str = "mean-then-norm"):
@@ -23,12 +23,15 @@ def prototypes(text_features, order: str = "mean-then-norm"):
     need(text_features.ndim == 3, f"text_features must be (classes, templates, width), not shape {tuple(text_features.shape)}.")
     return l2norm((l2norm(text_features) if order == "norm-then-mean" else text_features).mean(1))
 
-def text_prototypes(encoder, class_names: Sequence[str], templates: str | Sequence[str], order: str = "mean-then-norm") -> np.ndarray:
-    "T0 (C, d) for `class_names` under `templates` (a set's name, one template or a list): eq 2-4."
+def text_prototypes(encoder, class_names: Sequence[str], templates: Templates, order: str = "mean-then-norm") -> np.ndarray:
+    """T0 (C, d) for `class_names` under `templates` (whatever `prompts` takes): eq 2-4. Classes may have different numbers of sentences.
+
+    Of `encoder` only `encode_text(sentences, normalize=False)` is asked."""
     need(len(class_names), "No class names given.")
-    M = len(get_templates(templates))
-    sentences = [s for of_class in prompts(class_names, templates) for s in of_class]
-    return prototypes(encoder.encode_text(sentences, normalize=False).reshape(len(class_names), M, -1), order)
+    of_class = prompts(class_names, templates)
+    F = encoder.encode_text([s for sentences in of_class for s in sentences], normalize=False)
+    ends = np.cumsum([len(s) for s in of_class])
+    return np.concatenate([prototypes(F_c[None], order) for F_c in np.split(F, ends[:-1])])
 
 # %% ../nbs/07_prototypes.ipynb #7d4641dc
 def zero_shot_logits(image, prototypes, logit_scale: float = 100.0):

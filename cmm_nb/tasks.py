@@ -60,13 +60,12 @@ def make_task(X, y, T0, X_val=None, y_val=None, logit_scale: float = 100.0, seed
         need(X_val.shape[1] == X.shape[1], f"X_val is {X_val.shape[1]} wide and X {X.shape[1]}: both must come from one encoder.")
     return Task(X, y, T0, X_val, y_val, float(logit_scale), int(seed))
 
-# %% ../nbs/14_tasks.ipynb #887078a6
+# %% ../nbs/14_tasks.ipynb #4aa118c9
 def pack_task(pack: FeaturePack, shots: int, seed: int, device: str = "cpu") -> tuple[Task, FewShotSplit]:
     "The task of `shots` images a class drawn from `pack` with `seed`, and the split it rests on."
     need(pack.label is not None, f"{pack.name} holds pairs without labels: a few-shot task needs label and class_names.")
     s = few_shot_split(pack.label, pack.split, shots, seed, pack.class_names)
-    X, y = pack.image[s.train], pack.label[s.train]
-    if pack.flip is not None: X, y = np.concatenate([X, pack.flip[s.train]]), np.concatenate([y, y])
+    X, y = np.concatenate([view[s.train] for view in pack.views]), np.tile(pack.label[s.train], len(pack.views))
     val = (pack.image[s.val], pack.label[s.val]) if len(s.val) else (None, None)
     return make_task(X, y, pack.text, *val, logit_scale=pack.logit_scale, seed=seed, device=device), s
 
