@@ -20,7 +20,7 @@ install: $(INSTALLED) ## create .venv with everything in it
 run: install ## the main job on the embedded default: few-shot curves on real handwritten digits, with a report
 	$(BIN)/cmm batch
 
-test: install ## every check: generated files in sync, all notebooks, the papermill run, the built wheel
+test: install ## every check: generated files in sync, all notebooks, types, the papermill run, the built wheel
 	$(BIN)/python tools/check.py
 
 bench: install ## ratios measured in one run on this machine
@@ -29,7 +29,7 @@ bench: install ## ratios measured in one run on this machine
 lab: install ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab nbs
 
-docs: install ## every notebook as an HTML page in _docs/
+docs: install ## every notebook as an HTML page in _docs/, and the API reference
 	$(BIN)/python tools/docs.py
 
 notebooks: install ## execute all teaching notebooks in place and refresh what is generated from them

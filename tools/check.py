@@ -74,10 +74,13 @@ from cmm_nb.methods import fit_many
 from cmm_nb.metrics import evaluate
 from cmm_nb.tasks import pack_task
 from cmm_nb.batch import notebook_path; print(notebook_path())
+from cmm_nb import CMMClassifier
 pack = load_features("digits", load_encoder(), folder=sys.argv[1] + "/cache"); task, split = pack_task(pack, 4, 1)
 for m in ("zero-shot", "cmm-paper"):
     f, = fit_many(m, [task], **({"iterations": 50} if m == "cmm-paper" else {}))
     print(m, evaluate(f.logits(pack.image[split.test]), pack.label[split.test])["accuracy"])
+clf = CMMClassifier(templates="digits").fit(pack.image[split.train], pack.label[split.train], text_features=pack.text)
+assert CMMClassifier.load(clf.save(sys.argv[1] + "/d.cmm")).score(pack.image[split.test], pack.label[split.test]) > .7
 """
 
 
@@ -99,6 +102,7 @@ if __name__ == "__main__":
     with ThreadPoolExecutor(2) as pool:
         def timed(p): t = time.time(); return p, *notebook(p), time.time() - t
         for p, ok, output, seconds in pool.map(timed, notebooks): report(f"nbs/{p.name}", ok, output, seconds)
+    check("types of the package (mypy)", lambda: sh(sys.executable, "-m", "mypy"))
     check("main job through papermill", main_job)
     check("wheel from the sdist, installed elsewhere", wheel)
     failed = results.count(False)
