@@ -15,7 +15,7 @@ from typing import Any
 import cmm_nb
 from .core import atomic_path, need, pick
 
-# %% ../nbs/28_batch.ipynb #5d0a7435
+# %% ../nbs/28_batch.ipynb #c77d8d44
 def notebook_path(name: str = "40_run") -> Path:
     "A parameterised notebook of this project, from the source checkout or from the installed package."
     here = Path(cmm_nb.__file__).resolve().parent
@@ -62,7 +62,7 @@ def to_html(notebook, html, code: bool = False) -> Path:
     with atomic_path(html) as tmp: tmp.write_text(page, encoding="utf-8")
     return Path(html)
 
-# %% ../nbs/28_batch.ipynb #e02498f1
+# %% ../nbs/28_batch.ipynb #0195c172
 def run_notebook(notebook=None, root="runs", progress: bool = True, **parameters) -> Path:
     """Execute a parameterised notebook (default: the main job) and render it; returns the folder with run.ipynb, report.html and its results.
 
@@ -72,7 +72,7 @@ def run_notebook(notebook=None, root="runs", progress: bool = True, **parameters
     check_parameters(notebook, parameters)
     known = {k: ast.literal_eval(v["default"]) for k, v in parameters_of(notebook).items() if k in ("dataset", "encoder", "pretrained")} | parameters
     if notebook.stem != "40_run": root = Path(root)/slug(re.sub(r"^\d+_", "", notebook.stem))     # every notebook keeps to its own folder
-    given = parameters.get("out") or run_folder(known["dataset"], known.get("encoder", "embedded"), known.get("pretrained", ""), root)
+    given = parameters.get("out") or run_folder(known.get("dataset", "several"), known.get("encoder", "embedded"), known.get("pretrained", ""), root)
     out = Path(given).resolve(); out.mkdir(parents=True, exist_ok=True)
     try: papermill.execute_notebook(str(notebook), str(out/"run.ipynb"), parameters | {"out": str(out)}, progress_bar=False, kernel_name="python3",
                                     stderr_file=sys.stderr if progress else None)

@@ -8,7 +8,7 @@ __all__ = ['INDEX', 'cache_folder', 'row_key', 'image_keys', 'expand_views', 'se
            'extract_views', 'extract', 'CachedTexts', 'features_of', 'load_features', 'CacheEntry', 'cache_entries',
            'verify_cache', 'prune_cache']
 
-# %% ../nbs/10_features.ipynb #ee30006b
+# %% ../nbs/10_features.ipynb #4b5a5e6f
 import contextlib
 import hashlib
 import json
@@ -26,7 +26,7 @@ from .core import atomic_path, content_hash, l2norm, need, pick
 from .data import ImageSet, load_dataset
 from .encoders import Encoder, batches, embed, prefetch
 from .packs import FeaturePack, load_pack
-from .prototypes import text_prototypes
+from .prototypes import prototypes, text_features
 from .templates import Templates, templates_hash
 
 # %% ../nbs/10_features.ipynb #3101d1e9
@@ -282,20 +282,21 @@ class CachedTexts:
         need(np.isfinite(x).all(), f"{self.encoder.name} gives NaN or infinite text embeddings in {self.encoder.precision}: load it with precision='fp32'.")
         return x
 
-# %% ../nbs/10_features.ipynb #5b1854d0
+# %% ../nbs/10_features.ipynb #bc11fc04
 def features_of(images: ImageSet, encoder: Encoder, templates: Templates | None = None, folder=None, progress: bool = False, on_bad: str = "error",
                 crops: int = 0, order: str = "mean-then-norm") -> FeaturePack:
     """Encode an image set (centre, mirrored where the set allows it, and `crops` random cuttings) and its class names under `templates` (default: the set's own) into a pack.
 
     `on_bad`: 'error' or 'drop' for pictures that cannot be read; `order`: of mean and norm in the prototypes. Errors as in `extract_views`, `prompts`."""
     templates = images.templates if templates is None else templates
-    T0 = text_prototypes(CachedTexts(encoder, folder), images.class_names, templates, order)         # first: a wrong name shall not show after an hour
+    F = text_features(CachedTexts(encoder, folder), images.class_names, templates)         # first: a wrong name shall not show after an hour
     views, kept = extract_views(encoder, images, ["center"] + ["flip"]*images.flip + [f"crop:{crops}"]*(crops > 0), folder, progress, on_bad)
     meta = dict(encoder=encoder.name, pretrained=encoder.pretrained, weights_hash=encoder.weights_hash, precision=encoder.precision,
                 templates=templates if isinstance(templates, (str, list)) else "own sentences", templates_hash=templates_hash(templates, images.class_names),
                 order=order, content=images.content, dropped=len(images) - len(kept))
     x, flip = views.pop("center"), views.pop("flip", None)
-    return FeaturePack(x, T0, images.label[kept], images.class_names, images.split[kept], encoder.logit_scale, flip, images.name, meta, list(views.values()))
+    T0, texts = np.concatenate([prototypes(f[None], order) for f in F]), np.stack(F) if len({len(f) for f in F}) == 1 else None
+    return FeaturePack(x, T0, images.label[kept], images.class_names, images.split[kept], encoder.logit_scale, flip, images.name, meta, list(views.values()), texts)
 
 def load_features(dataset: str, encoder: Encoder | None = None, templates: Templates | None = None, folder=None, progress: bool = False, **options) -> FeaturePack:
     "The pack of a data set's name (needs an `encoder`; `options` as in `features_of`) or of 'pack:PATH' (needs none)."

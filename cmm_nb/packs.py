@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from .core import as_rows, atomic_path, content_hash, l2norm, need
 
-# %% ../nbs/09_packs.ipynb #4fc085fe
+# %% ../nbs/09_packs.ipynb #0f6a7a33
 @dataclass
 class FeaturePack:
     """Embeddings with their labels: `image` (n, d), `text` (C, d) unit rows; `label` (n,), `split` (n,), `class_names` or None for pairs.
 
-    `flip` (n, d): the mirrored images, or None; `crops`: more views of them, each (n, d). `meta`: where it came from.
-    Raises `ValueError` for what does not fit together."""
+    `flip` (n, d): the mirrored images, or None; `crops`: more views of them, each (n, d). `texts` (C, M, d): the raw features of every class in
+    every template, or None. `meta`: where it came from. Raises `ValueError` for what does not fit together."""
     image: np.ndarray
     text: np.ndarray
     label: np.ndarray | None = None
@@ -32,12 +32,14 @@ class FeaturePack:
     name: str = "pack"
     meta: dict[str, Any] = field(default_factory=dict)
     crops: list[np.ndarray] = field(default_factory=list)
+    texts: np.ndarray | None = None
 
     def __post_init__(self):
         for k in ("image", "text", "flip"):
             if getattr(self, k) is not None: setattr(self, k, unit_rows(getattr(self, k), f"{self.name}: {k}"))
         self.crops = [unit_rows(c, f"{self.name}: crops") for c in self.crops]
         _check_widths(self)
+        if self.texts is not None: self.texts = _check_texts(self)
         if self.label is not None: _check_labels(self)
 
     @property
@@ -49,7 +51,7 @@ class FeaturePack:
         classes = f"{len(self.class_names)} classes" if self.class_names else "pairs"
         return f"{self.name}: {len(self)} images x {self.image.shape[1]}, {classes}, logit_scale {self.logit_scale:g}, hash {self.hash}"
 
-# %% ../nbs/09_packs.ipynb #0e39a85e
+# %% ../nbs/09_packs.ipynb #9b2a2230
 def unit_rows(x, name: str = "features") -> np.ndarray:
     "Rows (n, d) as float32 unit rows: `x` itself where it holds these already. `ValueError` for what `as_rows` refuses."
     x = as_rows(x, name).numpy()
@@ -61,6 +63,11 @@ def _check_widths(p: FeaturePack) -> None:
     need(p.text.shape[1] == d, f"{p.name}: image embeddings are {d} wide and text embeddings {p.text.shape[1]}: they must come from one encoder.")
     for view in p.views: need(view.shape == (n, d), f"{p.name}: flip and crops must have the shape of image, {(n, d)}, not {view.shape}.")
     need(np.isfinite(p.logit_scale) and p.logit_scale > 0, f"{p.name}: logit_scale must be positive, not {p.logit_scale}.")
+
+def _check_texts(p: FeaturePack) -> np.ndarray:
+    C, d = p.text.shape; t = np.asarray(p.texts)
+    need(t.ndim == 3 and t.shape[0] == C and t.shape[2] == d, f"{p.name}: texts must be (classes, templates, width) = ({C}, M, {d}), not shape {t.shape}.")
+    return as_rows(t.reshape(-1, d), f"{p.name}: texts").numpy().reshape(t.shape)
 
 def _check_labels(p: FeaturePack) -> None:
     C = len(p.text)
@@ -75,8 +82,8 @@ def _check_labels(p: FeaturePack) -> None:
     odd = sorted(set(p.split.tolist()) - {"train", "val", "test"})
     need(len(p.split) == len(p) and not odd, f"{p.name}: split must say train, val or test for each of {len(p)} images" + (f", not {odd[0]!r}." if odd else "."))
 
-# %% ../nbs/09_packs.ipynb #84d543bd
-ARRAYS, STRINGS = ("image", "text", "label", "flip"), ("class_names", "split")
+# %% ../nbs/09_packs.ipynb #fee890ce
+ARRAYS, STRINGS = ("image", "text", "label", "flip", "texts"), ("class_names", "split")
 
 def save_pack(pack: FeaturePack, path) -> Path:
     "Write `pack` to `path`, a .npz or .safetensors file, whole or not at all."

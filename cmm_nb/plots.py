@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['PALETTE', 'MARKERS', 'save_figure', 'records', 'class_style', 'summarise', 'plot_shots', 'common_axes', 'plot_space',
            'project', 'plot_modalities', 'ellipse', 'plot_gaussians', 'plot_w2', 'plot_gap_accuracy', 'cosines',
-           'plot_cosines', 'plot_alpha', 'plot_gap_dimensions']
+           'plot_cosines', 'plot_alpha', 'plot_gap_dimensions', 'plot_ranks']
 
 # %% ../nbs/23_plots.ipynb #f9c929ed
 from pathlib import Path
@@ -204,4 +204,17 @@ def plot_gap_dimensions(image, text, top: int = 5):
     for k in order[:top]: a.annotate(str(k), (k, delta[k]), fontsize=6, ha="center", va="bottom" if delta[k] > 0 else "top")
     a.set(xlabel="coordinate", ylabel="mean image - mean text"); a.margins(y=.15)
     b.plot(np.arange(1, len(share) + 1), 100*share, c=PALETTE[0]); b.set(xscale="log", xlabel="coordinates, largest first", ylabel="% of squared gap", ylim=(0, 102)); b.grid(alpha=.3)
+    return fig
+
+# %% ../nbs/23_plots.ipynb #1f5e85c9
+def plot_ranks(ranks: dict[str, float], critical: float | None = None, title: str = ""):
+    "Mean rank per method (1 is best), those within `critical` of the best in blue. Returns the figure."
+    import matplotlib.pyplot as plt
+    need(len(ranks), "No ranks to plot.")
+    order = sorted(ranks, key=lambda m: ranks[m]); best = ranks[order[0]]; y = np.arange(len(order))
+    fig, ax = plt.subplots(figsize=(5.5, .9 + .2*len(order)), layout="constrained")
+    near = [critical is None or ranks[m] - best <= critical for m in order]
+    ax.hlines(y, best, [ranks[m] for m in order], color="#cccccc", lw=1); ax.scatter([ranks[m] for m in order], y, c=[PALETTE[0] if n else "#999999" for n in near], zorder=3)
+    if critical is not None: ax.plot([best, best + critical], [-1, -1], c="k", lw=2, marker="|"); ax.annotate("critical difference", (best + critical/2, -1), fontsize=7, ha="center", xytext=(0, 3), textcoords="offset points")
+    ax.set_yticks(y, order, fontsize=8); ax.set(ylim=(len(order) - .5, -.7 if critical is None else -2.2), xlabel="mean rank (1 is best)", title=title); ax.grid(axis="x", alpha=.3)
     return fig

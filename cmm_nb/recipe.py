@@ -211,7 +211,7 @@ def _held_out(q, k, X, Z):
     C, Z = q.Y.shape[-1], Z[None, None]; Z0 = Z @ q.T0.mT
     return (k.g * (_scores(q, k, X[..., :C, :], X[..., C:, :], Z @ q.AQ, Z0, Z @ q.P.mT)[0] + k.alpha*Z0)).flatten(0, 1)
 
-# %% ../nbs/16_recipe.ipynb #93270d97
+# %% ../nbs/16_recipe.ipynb #c83b954b
 def _choose(tasks: Sequence[Task], kinds, steps, switches, eta) -> list[tuple]:
     "Temperatures and weights of kinds x cells + zero-shot for each task of a group."
     gamma, sigma = _cells(tasks[0].device); splits = [_splits(t) for t in tasks]
@@ -227,14 +227,10 @@ def _choose(tasks: Sequence[Task], kinds, steps, switches, eta) -> list[tuple]:
         out.append(_believe(torch.cat(held, 1), torch.cat([y for _, (_, y) in ss]), _prior(gamma, len(kinds)), eta))
     return out
 
-def _labelled(t: Task, refit: bool):
-    "The images and labels of the last fit: support, and with `refit` validation too."
-    return (torch.cat([t.X, t.X_val]), torch.cat([t.y, t.y_val])) if t.has_val and refit else (t.X, t.y)
-
 def _refit(tasks: Sequence[Task], kinds, steps, switches, chosen, refit: bool) -> list[dict]:
     "One state per task: every cell fitted on all labelled images and averaged with the chosen weights."
     gamma, sigma = _cells(tasks[0].device)
-    q = _stack([_problem(*_labelled(t, refit), t.T0, kind) for t in tasks for kind in kinds])
+    q = _stack([_problem(*t.labelled(refit), t.T0, kind) for t in tasks for kind in kinds])
     k = _knobs(gamma, sigma, torch.tensor([t.logit_scale for t in tasks for _ in kinds], device=gamma.device), **switches)
     X, out, n = _descend(q, k, steps)[0], [], len(kinds)
     for i, (t, w) in enumerate(chosen):
@@ -283,14 +279,14 @@ def _descend_in_parts(q, k, seed: int, epochs: int = 10, parts: int = 16, moment
         else: before = loss
     return X
 
-# %% ../nbs/16_recipe.ipynb #94b57a4d
+# %% ../nbs/16_recipe.ipynb #518bc1f5
 def _fit_large(t: Task, steps, switches, eta, refit: bool) -> tuple[dict, tuple]:
     "State and (temperatures, weights) of a large task: strengths from a pilot, one cell trained on all rows."
     gamma, sigma = _cells(t.device)
     temp, w = _choose([_pilot(t)], KINDS, steps, switches, eta)[0]
     by_kind = w[:-1].reshape(len(KINDS), -1); best = int(by_kind.sum(1).argmax()); a = by_kind[best]/by_kind[best].sum()
     g, s = (a*gamma.log()).sum().exp()[None], (a*sigma.log()).sum().exp()[None]
-    X, y = _labelled(t, refit)
+    X, y = t.labelled(refit)
     q, k = _stack([_problem(X, y, t.T0, KINDS[best])]), _knobs(g, s, torch.tensor([t.logit_scale], device=t.device), **switches)
     end = _descend_in_parts(q, k, t.seed) if len(X) > MANY else _descend(q, k, steps)[0]
     own = torch.stack([(w[:-1]*temp[:-1]*gamma.repeat(len(KINDS))).sum()/g[0], w[-1]*temp[-1]])       # belief in the map, belief in zero-shot

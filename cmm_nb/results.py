@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['identity', 'result_row', 'run_stamp', 'variants', 'result_rows', 'deep_row', 'deep_rows', 'write_rows', 'read_rows',
-           'table', 'gains', 'format_table']
+           'table', 'gains', 'format_table', 'paired_differences', 'mean_ranks']
 
-# %% ../nbs/26_results.ipynb #298aa006
+# %% ../nbs/26_results.ipynb #09081bd1
 import json
 from pathlib import Path
 from typing import Any, Sequence
 
+import numpy as np
 import torch
 from .core import atomic_path, git_commit, need, versions
 from .data import FewShotSplit, ImageSet
@@ -19,7 +20,7 @@ from .encoders import Encoder
 from .gap import centroid_distance
 from .metrics import evaluate
 from .packs import FeaturePack
-from .plots import summarise
+from .plots import records, summarise
 from .tasks import Fitted, Task, pack_task
 from .training import without_fusion
 
@@ -102,3 +103,35 @@ def format_table(cells: Sequence[Sequence[str]]) -> str:
     width = [max(len(r[i]) for r in cells) for i in range(len(cells[0]))]
     lines = ["  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(r, width))) for r in cells]
     return "\n".join([lines[0], "-"*len(lines[0])] + lines[1:])
+
+# %% ../nbs/26_results.ipynb #24919ba7
+def paired_differences(rows: Sequence[dict], over: str = "cmm", value: str = "accuracy", level: float = .95) -> dict[str, dict[str, float]]:
+    """method -> mean, low, high (percentage points above `over`, interval over data sets x seeds), wins (share of draws), n (data sets x seeds).
+
+    Only draws (dataset, shots, seed) that both have are compared. Raises `ValueError` when `over` has no rows."""
+    from scipy.stats import t as student
+    by: dict[str, dict] = {}
+    for r in records(rows): by.setdefault(r["method"], {})[r["dataset"], r["seed"], r["shots"]] = 100*r[value]
+    need(over in by, f"No rows of {over!r} to compare with."); out = {}
+    for m, of in by.items():
+        both = {k: of[k] - by[over][k] for k in of if k in by[over]}
+        if m == over or not both: continue
+        units = np.array([np.mean([d for k, d in both.items() if k[:2] == u]) for u in dict.fromkeys(k[:2] for k in both)])
+        half = student.ppf((1 + level)/2, len(units) - 1) * units.std(ddof=1) / len(units)**.5 if len(units) > 1 else float("nan")
+        out[m] = dict(mean=float(units.mean()), low=float(units.mean() - half), high=float(units.mean() + half), wins=float(np.mean([d > 0 for d in both.values()])), n=len(units))
+    return out
+
+# %% ../nbs/26_results.ipynb #d2b4ea47
+def mean_ranks(rows: Sequence[dict], value: str = "accuracy", level: float = .95) -> tuple[dict[str, float], float, float]:
+    """Mean rank of each method over problems (dataset, shots), best first; the critical difference for the number of data sets; Friedman's p over the problems.
+
+    Only problems that all methods have count; `ValueError` when there are none or fewer than three methods."""
+    from scipy.stats import friedmanchisquare, rankdata, studentized_range
+    by: dict[str, dict] = {}
+    for r in records(rows): by.setdefault(r["method"], {}).setdefault((r["dataset"], r["shots"]), []).append(r[value])
+    common = [p for p in next(iter(by.values())) if all(p in of for of in by.values())]; k = len(by)
+    need(common and k > 2, "Ranks need at least three methods and a problem that all of them have.")
+    scores = np.array([[np.mean(of[p]) for p in common] for of in by.values()])
+    ranks = dict(sorted(zip(by, map(float, rankdata(-scores.round(9), axis=0).mean(1))), key=lambda kv: kv[1]))
+    cd = studentized_range.ppf(level, k, np.inf) / 2**.5 * (k*(k + 1) / (6*len({d for d, _ in common})))**.5
+    return ranks, float(cd), float(friedmanchisquare(*scores).pvalue) if len(common) > 1 else float("nan")

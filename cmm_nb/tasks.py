@@ -15,10 +15,12 @@ from .core import as_rows, l2norm, need, pick_device, same_kind
 from .data import FewShotSplit, few_shot_split
 from .packs import FeaturePack
 
-# %% ../nbs/14_tasks.ipynb #a69a0eb1
+# %% ../nbs/14_tasks.ipynb #db0b438d
 @dataclass
 class Task:
-    "A few-shot problem as tensors on one device: X (N, d), T0 (C, d), X_val (V, d) unit rows; y (N,), y_val (V,); X_val and y_val may be None."
+    """A few-shot problem as tensors on one device: X (N, d), T0 (C, d), X_val (V, d) unit rows; y (N,), y_val (V,).
+
+    X_val and y_val may be None, and so may `texts` (C, M, d): every class in every template, for methods that weigh templates themselves."""
     X: torch.Tensor
     y: torch.Tensor
     T0: torch.Tensor
@@ -26,6 +28,7 @@ class Task:
     y_val: torch.Tensor | None = None
     logit_scale: float = 100.0
     seed: int = 1
+    texts: torch.Tensor | None = None
 
     @property
     def n_classes(self) -> int: return len(self.T0)
@@ -36,7 +39,11 @@ class Task:
     @property
     def has_val(self) -> bool: return self.X_val is not None
 
-# %% ../nbs/14_tasks.ipynb #e0fbcf71
+    def labelled(self, refit: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
+        "All labelled images and labels: support, and with `refit` validation too."
+        return (torch.cat([self.X, self.X_val]), torch.cat([self.y, self.y_val])) if self.has_val and refit else (self.X, self.y)
+
+# %% ../nbs/14_tasks.ipynb #9bd0140f
 def _labels(y, n: int, C: int, name: str, device: str) -> torch.Tensor:
     y = torch.as_tensor(np.asarray(y) if not isinstance(y, torch.Tensor) else y)
     need(not y.is_floating_point() and y.ndim == 1, f"{name} must be a vector of class numbers (integers), not {y.dtype} of shape {tuple(y.shape)}.")
@@ -44,7 +51,7 @@ def _labels(y, n: int, C: int, name: str, device: str) -> torch.Tensor:
     need(int(y.min()) >= 0 and int(y.max()) < C, f"{name} goes from {int(y.min())} to {int(y.max())}, but there are {C} prototypes (classes 0 to {C - 1}).")
     return y.long().to(device)
 
-def make_task(X, y, T0, X_val=None, y_val=None, logit_scale: float = 100.0, seed: int = 1, device: str = "cpu") -> Task:
+def make_task(X, y, T0, X_val=None, y_val=None, logit_scale: float = 100.0, seed: int = 1, device: str = "cpu", texts=None) -> Task:
     "Check and convert to a `Task`; `ValueError` for widths or labels that do not match, NaN, or a class without a support image."
     device = pick_device(device)
     def rows(x, name): return l2norm(as_rows(x, name).to(device))
@@ -58,16 +65,19 @@ def make_task(X, y, T0, X_val=None, y_val=None, logit_scale: float = 100.0, seed
     if X_val is not None:
         X_val = rows(X_val, "X_val"); y_val = _labels(y_val, len(X_val), len(T0), "y_val", device)
         need(X_val.shape[1] == X.shape[1], f"X_val is {X_val.shape[1]} wide and X {X.shape[1]}: both must come from one encoder.")
-    return Task(X, y, T0, X_val, y_val, float(logit_scale), int(seed))
+    if texts is not None:
+        texts = torch.as_tensor(np.asarray(texts, dtype=np.float32) if not isinstance(texts, torch.Tensor) else texts).float().to(device)
+        need(texts.ndim == 3 and texts.shape[0] == len(T0) and texts.shape[2] == T0.shape[1], f"texts must be (classes, templates, width) = ({len(T0)}, M, {T0.shape[1]}), not {tuple(texts.shape)}.")
+    return Task(X, y, T0, X_val, y_val, float(logit_scale), int(seed), texts)
 
-# %% ../nbs/14_tasks.ipynb #4aa118c9
+# %% ../nbs/14_tasks.ipynb #2dc4fa31
 def pack_task(pack: FeaturePack, shots: int, seed: int, device: str = "cpu") -> tuple[Task, FewShotSplit]:
     "The task of `shots` images a class drawn from `pack` with `seed`, and the split it rests on."
     need(pack.label is not None, f"{pack.name} holds pairs without labels: a few-shot task needs label and class_names.")
     s = few_shot_split(pack.label, pack.split, shots, seed, pack.class_names)
     X, y = np.concatenate([view[s.train] for view in pack.views]), np.tile(pack.label[s.train], len(pack.views))
     val = (pack.image[s.val], pack.label[s.val]) if len(s.val) else (None, None)
-    return make_task(X, y, pack.text, *val, logit_scale=pack.logit_scale, seed=seed, device=device), s
+    return make_task(X, y, pack.text, *val, logit_scale=pack.logit_scale, seed=seed, device=device, texts=pack.texts), s
 
 # %% ../nbs/14_tasks.ipynb #787328df
 @dataclass
