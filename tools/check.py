@@ -64,6 +64,19 @@ def main_job() -> tuple[bool, str]:
         return good, f"{len(rows)} rows, files {sorted(files)}\n{output}"
 
 
+def grid_and_report() -> tuple[bool, str]:
+    "A grid from the command line, again (nothing is left to do), extended, and the report on its ledger."
+    with tempfile.TemporaryDirectory(prefix="a grid ") as d:
+        def cmm(*a): return sh(BIN/"cmm", *a, "--runs", f"{d}/runs")
+        grid = ["batch", "-q", "-p", "datasets=digits", "-p", "shots=[1]", "-p", "methods=zero-shot,cmm", "-p", "split=methods"]
+        steps = [cmm(*grid, "-p", "seeds=[1]"), cmm(*grid, "-p", "seeds=[1]"), cmm(*grid, "-p", "seeds=[1,2]"), cmm("report"), cmm("ledger", f"{d}/ledger.csv")]
+        output = "\n".join(o for _, o in steps)
+        if not all(ok for ok, _ in steps): return False, output
+        counts = [o.count("rows, ") for _, o in steps[:3]]
+        page, rows = Path(d, "runs/report/report.html").read_text(encoding="utf-8"), Path(d, "ledger.csv").read_text(encoding="utf-8").splitlines()
+        return counts == [2, 0, 2] and len(rows) == 7 and "Table 9" in page and 'src="http' not in page, f"runs {counts}, {len(rows)} lines\n{output}"
+
+
 EXAMPLE = """
 import sys
 for tool in ("nbdev", "fastcore", "execnb", "IPython", "matplotlib", "papermill", "pandas", "umap"): sys.modules[tool] = None
@@ -75,6 +88,7 @@ from cmm_nb.metrics import evaluate
 from cmm_nb.tasks import pack_task
 from cmm_nb.batch import notebook_path; print(notebook_path())
 from cmm_nb import CMMClassifier
+from cmm_nb.grids import grid_path; print(grid_path("offline"))
 pack = load_features("digits", load_encoder(), folder=sys.argv[1] + "/cache"); task, split = pack_task(pack, 4, 1)
 for m in ("zero-shot", "cmm-paper"):
     f, = fit_many(m, [task], **({"iterations": 50} if m == "cmm-paper" else {}))
@@ -104,6 +118,7 @@ if __name__ == "__main__":
         for p, ok, output, seconds in pool.map(timed, notebooks): report(f"nbs/{p.name}", ok, output, seconds)
     check("types of the package (mypy)", lambda: sh(sys.executable, "-m", "mypy"))
     check("main job through papermill", main_job)
+    check("a grid, resumed and extended, and its report", grid_and_report)
     check("wheel from the sdist, installed elsewhere", wheel)
     failed = results.count(False)
     print(f"\n{len(results) - failed} passed, {failed} failed")
