@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['l2norm', 'need', 'pick', 'as_rows', 'same_kind', 'content_hash', 'file_hash', 'atomic_path', 'pick_device',
-           'few_threads', 'git_commit', 'versions', 'optional_data']
+           'few_threads', 'git_commit', 'versions', 'cache_folder', 'optional_data']
 
 # %% ../nbs/00_core.ipynb #ee7a0c6f
 import contextlib
@@ -100,7 +100,7 @@ def atomic_path(path) -> Iterator[Path]:
         os.replace(tmp, path)
     finally: tmp.unlink(missing_ok=True)
 
-# %% ../nbs/00_core.ipynb #48216726
+# %% ../nbs/00_core.ipynb #78ef5ab7
 def pick_device(device: str = "auto") -> str:
     "`cpu`, `cuda`, `cuda:1`, `mps` ... as given; `auto` is a GPU where there is one. `ValueError` for one that is absent."
     import torch
@@ -136,6 +136,10 @@ def versions() -> dict[str, str]:
     for n in names:
         with contextlib.suppress(metadata.PackageNotFoundError): found[n] = metadata.version(n)
     return found | dict(python=platform.python_version())
+
+def cache_folder(folder=None) -> Path:
+    "`folder`, else the environment variable CMM_CACHE, else ~/.cache/cmm_nb."
+    return Path(folder or os.environ.get("CMM_CACHE") or Path.home()/".cache"/"cmm_nb")
 
 def optional_data(relative: str, verbose: bool = True) -> Path | None:
     "Path of an optional real data file or folder below `CMM_DATA` (default: `data/`), or None, said aloud, when it is absent."

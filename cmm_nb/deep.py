@@ -89,10 +89,10 @@ class DeepTask:
     @property
     def sentences(self) -> list[str]: return [fill(self.prompt, c) for c in self.class_names]
 
-# %% ../nbs/20_deep.ipynb #2c5cefd0
+# %% ../nbs/20_deep.ipynb #5784e33b
 class ImageRows:
     "The images of a sequence at given rows, in a view ('center' or 'flip'), made when asked for."
-    def __init__(self, images: Sequence, rows: Sequence[int], view: str = "center"): self.images, self.rows, self.view = images, rows, view
+    def __init__(self, images: Sequence, rows: Any, view: str = "center"): self.images, self.rows, self.view = images, rows, view
     def __len__(self): return len(self.rows)
     def __getitem__(self, i): return seen(self.images[int(self.rows[i])], self.view, b"")
 

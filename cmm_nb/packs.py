@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['ARRAYS', 'STRINGS', 'FeaturePack', 'unit_rows', 'save_pack', 'load_pack']
 
-# %% ../nbs/09_packs.ipynb #e97ca1ed
+# %% ../nbs/09_packs.ipynb #1b9435d8
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 from .core import as_rows, atomic_path, content_hash, l2norm, need
+from .splits import Protocol, row_keys
 
-# %% ../nbs/09_packs.ipynb #0f6a7a33
+# %% ../nbs/09_packs.ipynb #8d9a29fc
 @dataclass
 class FeaturePack:
     """Embeddings with their labels: `image` (n, d), `text` (C, d) unit rows; `label` (n,), `split` (n,), `class_names` or None for pairs.
@@ -46,6 +47,10 @@ class FeaturePack:
     def views(self) -> list[np.ndarray]: "`image`, and after it the other views that there are."; return [self.image] + [self.flip]*(self.flip is not None) + self.crops
     @cached_property
     def hash(self) -> str: return content_hash(self.image, self.text, self.label, self.split, self.logit_scale, *self.views[1:])
+    @cached_property
+    def protocol(self) -> Protocol:
+        "The pack's rules: its own parts; images of the training side whose embedding stands in a later part too are set aside."
+        return Protocol(self.label, self.split, self.class_names, row_keys(self.image), "drop", notes=tuple(self.meta.get("notes", ())), name=self.name)
     def __len__(self): return len(self.image)
     def __repr__(self):
         classes = f"{len(self.class_names)} classes" if self.class_names else "pairs"
