@@ -32,14 +32,19 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-# %% ../nbs/32_classifier.ipynb #38227e6f
+# %% ../nbs/32_classifier.ipynb #98857e6c
 class Pictures(Sequence):
     "Paths or PIL images as a sequence of upright RGB images, decoded when asked for; `UnreadableImage` names one that cannot be used."
     def __init__(self, items: Sequence): self.items = list(items)
     def __len__(self) -> int: return len(self.items)
     def _is_file(self, i: int) -> bool: return isinstance(self.items[i], (str, os.PathLike))
     def name(self, i: int) -> str: return str(self.items[i]) if self._is_file(i) else f"picture {i}"
-    def __getitem__(self, i): return open_image(self.items[i]) if self._is_file(i) else to_rgb(self.items[i])
+    @property
+    def paths(self) -> list[str]: return [self.name(i) for i in range(len(self))]
+    def __getitem__(self, i):
+        if self._is_file(i): return open_image(self.items[i])
+        need(hasattr(self.items[i], "getexif"), f"Picture {i} is a {type(self.items[i]).__name__}: give paths or PIL images.")
+        return to_rgb(self.items[i])
     def hashes(self) -> list[str]:
         "One hash a picture: of the file's bytes, or of the pixels."
         files = iter(file_hashes(str(self.items[i]) for i in range(len(self)) if self._is_file(i)))

@@ -25,7 +25,7 @@ from .core import cache_folder, content_hash, file_hash, need, pick
 from .data import PARTS, ImageSet, cut, register_dataset
 from .splits import Listing, copies, found_rows, missing_sentence, read_listing, write_listing
 
-# %% ../nbs/03_files.ipynb #e994e429
+# %% ../nbs/03_files.ipynb #abd44c2b
 MAX_PIXELS = 89_478_485       # PIL's own bound, a quarter of a gigabyte in RGB
 
 class UnreadableImage(ValueError):
@@ -36,7 +36,7 @@ class UnreadableImage(ValueError):
 
 def _reason(e: Exception) -> str:
     from PIL import Image, UnidentifiedImageError
-    if isinstance(e, FileNotFoundError): return "the file is gone"
+    if isinstance(e, FileNotFoundError): return "there is no such file"
     if isinstance(e, PermissionError): return "no permission to read it"
     if isinstance(e, UnidentifiedImageError): return "no image, or of an unknown kind"
     if isinstance(e, Image.DecompressionBombError): return "more pixels than PIL allows (PIL.Image.MAX_IMAGE_PIXELS): a decompression bomb?"
