@@ -170,7 +170,7 @@ class DeepNet(nn.Module):
         "The encoder to use, and state, formula and embedding of the classifier on its image features."
         raise NotImplementedError
 
-# %% ../nbs/20_deep.ipynb #b794bea2
+# %% ../nbs/20_deep.ipynb #624b0af8
 @torch.no_grad()
 def run_below(net: DeepNet, images) -> torch.Tensor:
     "`net.below` of all images on the encoder's device; a matrix of features passes as it is, in unit rows."
@@ -179,8 +179,7 @@ def run_below(net: DeepNet, images) -> torch.Tensor:
         need(not net.moves_images, "This method trains the image tower and needs images, not their features.")
         return F.normalize(as_rows(images, "images").to(e.device), dim=-1)
     need(len(images) > 0, "No images to learn from.")
-    one = (lambda x: x) if isinstance(images, torch.Tensor) else e.preprocess
-    return torch.cat([net.below(torch.stack([one(images[i]) for i in range(a, min(a + 64, len(images)))]).to(e.device))
+    return torch.cat([net.below(torch.stack([e.tensor(images[i]) for i in range(a, min(a + 64, len(images)))]).to(e.device))
                       for a in range(0, len(images), 64)])
 
 @torch.no_grad()
@@ -223,7 +222,7 @@ def train_deep(net: DeepNet, h: torch.Tensor, y: torch.Tensor, shots: int, seed:
     if best: torch._foreach_copy_([p.data for p in params], best[1])
     return history
 
-# %% ../nbs/20_deep.ipynb #1bf7b45b
+# %% ../nbs/20_deep.ipynb #13970d7e
 @dataclass
 class FittedDeep:
     "A classifier of images: `encoder` makes features, `head` answers on them; `moves_images` says whether `encoder` differs from the one that was given."
@@ -245,7 +244,7 @@ class FittedDeep:
         if isinstance(images, (np.ndarray, torch.Tensor)) and images.ndim == 2:
             need(not self.moves_images, f"{self.method} trained the image tower and needs images, not features of the tower before it.")
             return as_rows(images, "images").cpu().numpy()
-        return (replace(self.encoder, preprocess=lambda x: x) if isinstance(images, torch.Tensor) else self.encoder).encode_images(images)
+        return self.encoder.encode_images(images)
     def logits(self, images) -> np.ndarray: return self.head.logits(self.features(images))
     def predict(self, images) -> np.ndarray: return self.logits(images).argmax(-1)
     def embed(self, images) -> tuple[np.ndarray, np.ndarray]: return self.head.embed(self.features(images))

@@ -79,7 +79,7 @@ def embed(enc: "Encoder", ready: Iterable[tuple[Any, Any]], batch_size: int = 64
             if len(flying) > (enc.device != "cpu"): tags, x = flying.popleft(); yield tags, x.cpu().numpy()
         for tags, x in flying: yield tags, x.cpu().numpy()
 
-# %% ../nbs/04_encoders.ipynb #e8406601
+# %% ../nbs/04_encoders.ipynb #acd1aaad
 PRECISIONS = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 
 @dataclass
@@ -113,8 +113,9 @@ class Encoder:
     def size(self) -> int: return sum(p.numel() for p in self.model.parameters())
 
     def tensor(self, image):
-        "The model's input (3, side, side) made of a PIL image of any shape."
-        return self.preprocess(trim(image))
+        "The model's input (3, side, side) made of a PIL image of any shape; a tensor is one already."
+        import torch
+        return image if isinstance(image, torch.Tensor) else self.preprocess(trim(image))
 
     def encode_images(self, images: Sequence, batch_size: int = 64, normalize: bool = True, progress: bool = False) -> np.ndarray:
         "Embeddings (n, dim) float32 of PIL images; eq 5 with `normalize`. Accepts any sequence that makes its images when asked."
