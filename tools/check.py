@@ -79,7 +79,10 @@ def grid_and_report() -> tuple[bool, str]:
 
 EXAMPLE = """
 import sys
-for tool in ("nbdev", "fastcore", "execnb", "IPython", "matplotlib", "papermill", "pandas", "umap"): sys.modules[tool] = None
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("nbdev", "fastcore", "execnb", "IPython", "matplotlib", "papermill", "pandas", "umap"): raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Absent())
 import cmm_nb, pathlib; assert pathlib.Path(cmm_nb.__file__).is_relative_to(sys.argv[1]), cmm_nb.__file__
 from cmm_nb.encoders import load_encoder
 from cmm_nb.features import load_features
