@@ -79,10 +79,7 @@ def grid_and_report() -> tuple[bool, str]:
 
 EXAMPLE = """
 import sys
-class Absent:
-    def find_spec(self, name, path=None, target=None):
-        if name in ("nbdev", "fastcore", "execnb", "IPython", "matplotlib", "papermill", "pandas", "umap"): raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-sys.meta_path.insert(0, Absent())
+for tool in ("nbdev", "fastcore", "execnb", "IPython", "matplotlib", "papermill", "umap"): sys.modules[tool] = None
 import cmm_nb, pathlib; assert pathlib.Path(cmm_nb.__file__).is_relative_to(sys.argv[1]), cmm_nb.__file__
 from cmm_nb.encoders import load_encoder
 from cmm_nb.features import load_features
