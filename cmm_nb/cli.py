@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
         q.set_defaults(run=f)
     return p
 
-# %% ../nbs/33_cli.ipynb #d8102511
+# %% ../nbs/33_cli.ipynb #57cb3104
 @command("batch", "run the main job on one data set and encoder, with a report; or everything that a grid asks for",
          arg("grid", nargs="?", metavar="GRID", help="a grid file (.yaml), or the name of one that comes with the project; without it: one run"),
          arg("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the notebook, e.g. -p dataset=pack:feats.npz -p shots=[1,16]; or a field of the grid, e.g. -p datasets=digits,pack:feats.npz"),
@@ -64,12 +64,16 @@ def parser() -> argparse.ArgumentParser:
 def batch(args) -> None:
     "One run with its table, or a grid through `cmm_nb.grids`."
     given = dict(map(parse_setting, args.parameter))
-    if args.grid or args.dry_run or {"datasets", "encoders", "split"} & given.keys(): return _grid(args, given)
+    axes = {"datasets", "encoders", "split"} & given.keys()
+    if axes and args.notebook:
+        from cmm_nb.batch import parameters_of
+        axes -= parameters_of(args.notebook).keys()                 # the notebook's own, as in 43_wall
+    if args.grid or args.dry_run or axes: return _grid(args, given)
     from cmm_nb.grids import run_one
     from cmm_nb.results import format_table, read_rows, table
     out = run_one(args.notebook, root=args.runs, progress=not args.quiet, **given)
     rows = read_rows(out/"result.json") if (out/"result.json").exists() else []
-    if rows and {"method", "shots", "accuracy"} <= rows[0].keys() and "target" not in rows[0]: print(format_table(table(rows)))
+    if rows and {"method", "shots", "accuracy"} <= rows[0].keys() and "target" not in rows[0] and len({r["dataset"] for r in rows}) == 1: print(format_table(table(rows)))
     print(f"\nreport: {out/'report.html'}")
 
 def _grid(args, given: dict) -> None:
