@@ -4,13 +4,13 @@
 
 # %% auto #0
 __all__ = ['DEEP_METHODS', 'LIN_GRID', 'frozen_copy', 'thaw', 'text_tower', 'encode_embeddings', 'shorten', 'DeepTask',
-           'ImageRows', 'make_deep_task', 'deep_task', 'DeepRecipe', 'training_length', 'DeepNet', 'run_below',
+           'Mirrored', 'make_deep_task', 'deep_task', 'DeepRecipe', 'training_length', 'DeepNet', 'run_below',
            'validate', 'epoch_rows', 'train_deep', 'FittedDeep', 'linear_logits', 'linear_embedding', 'fit_net',
            'DeepMethod', 'register_deep', 'fit_deep', 'fit_deep_task', 'CoOpRecipe', 'open_prompts', 'start_context',
            'PromptNet', 'CoCoOpRecipe', 'CoCoOpNet', 'project_gradient', 'ProGradRecipe', 'ProGradNet', 'cut_tower',
            'PartialRecipe', 'PartialNet', 'LoRAAttention', 'attention_blocks', 'LoRARecipe', 'LoRANet']
 
-# %% ../nbs/20_deep.ipynb #4db0c5d9
+# %% ../nbs/20_deep.ipynb #bbf3de38
 import contextlib
 import copy
 import inspect
@@ -22,7 +22,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from .core import as_rows, few_threads, need, pick
-from .data import FewShotSplit, ImageSet
+from .data import FewShotSplit, ImageSet, Taken
 from .encoders import Encoder
 from .features import seen
 from .packs import FeaturePack
@@ -89,16 +89,16 @@ class DeepTask:
     @property
     def sentences(self) -> list[str]: return [fill(self.prompt, c) for c in self.class_names]
 
-# %% ../nbs/20_deep.ipynb #5784e33b
-class ImageRows:
-    "The images of a sequence at given rows, in a view ('center' or 'flip'), made when asked for."
-    def __init__(self, images: Sequence, rows: Any, view: str = "center"): self.images, self.rows, self.view = images, rows, view
-    def __len__(self): return len(self.rows)
-    def __getitem__(self, i): return seen(self.images[int(self.rows[i])], self.view, b"")
+# %% ../nbs/20_deep.ipynb #881b03ce
+class Mirrored(Sequence):
+    "The images of a sequence, mirrored left to right, made when asked for."
+    def __init__(self, images: Sequence): self.images = images
+    def __len__(self): return len(self.images)
+    def __getitem__(self, i): return seen(self.images[i], "flip", b"")
 
 def _mirrored(images) -> Any:
     need(not (isinstance(images, (np.ndarray, torch.Tensor)) and images.ndim == 2), "Features cannot be mirrored: give images, or leave flip out.")
-    return images.flip(-1) if isinstance(images, torch.Tensor) else ImageRows(images, range(len(images)), "flip")
+    return images.flip(-1) if isinstance(images, torch.Tensor) else Mirrored(images)
 
 def make_deep_task(encoder: Encoder, images, y, class_names: Sequence[str], template: str | Sequence[str] = "a photo of a {}.", images_val=None, y_val=None,
                    seed: int = 1, flip: bool = False) -> DeepTask:
@@ -111,13 +111,13 @@ def make_deep_task(encoder: Encoder, images, y, class_names: Sequence[str], temp
     if images_val is not None: y_val = _labels(y_val, len(images_val), len(names), "y_val", device)
     return DeepTask(encoder, [images] + ([_mirrored(images)] if flip else []), y, names, get_templates(template), images_val, y_val, int(seed))
 
-# %% ../nbs/20_deep.ipynb #ef03fabc
+# %% ../nbs/20_deep.ipynb #fd8b6f93
 def deep_task(images: ImageSet, encoder: Encoder, split: FewShotSplit, pack: FeaturePack | None = None, templates: str | Sequence[str] | None = None) -> DeepTask:
     "The task of a few-shot `split` of an image set; with `pack`, in features of that pack (for methods that do not train the image tower)."
-    def part(rows): return pack.image[rows] if pack is not None else ImageRows(images.images, rows)
+    def part(rows): return pack.image[rows] if pack is not None else Taken(images.images, rows)
     val, y_val = (part(split.val), images.label[split.val]) if len(split.val) else (None, None)
     task = make_deep_task(encoder, part(split.train), images.label[split.train], images.class_names, templates or images.templates, val, y_val, split.seed)
-    if images.flip: task.views.append(pack.flip[split.train] if pack is not None and pack.flip is not None else _mirrored(ImageRows(images.images, split.train)))
+    if images.flip: task.views.append(pack.flip[split.train] if pack is not None and pack.flip is not None else _mirrored(Taken(images.images, split.train)))
     return task
 
 # %% ../nbs/20_deep.ipynb #692bd45f

@@ -8,7 +8,7 @@ __all__ = ['MAX_PIXELS', 'IMAGE_SUFFIXES', 'DROPPINGS', 'MAGIC', 'Problem', 'PAR
            'settle_parts', 'problems_note', 'kept_parts', 'folder_set', 'keep_existing', 'csv_set', 'unreadable',
            'check_images', 'format_report']
 
-# %% ../nbs/03_files.ipynb #c82e0b63
+# %% ../nbs/03_files.ipynb #77244caa
 import concurrent.futures
 import csv
 import itertools
@@ -23,7 +23,7 @@ from typing import Any, Callable, Iterable, Iterator, Sequence
 import numpy as np
 from .core import cache_folder, content_hash, file_hash, need, pick
 from .data import PARTS, ImageSet, cut, register_dataset
-from .splits import Listing, copies, found_rows, missing_sentence, read_listing, write_listing
+from .splits import Listing, copies, found_rows, read_listing, settle_missing, write_listing
 
 # %% ../nbs/03_files.ipynb #abd44c2b
 MAX_PIXELS = 89_478_485       # PIL's own bound, a quarter of a gigabyte in RGB
@@ -262,7 +262,7 @@ def folder_set(path: str, split: str | None = None, val_is: str = "test", seed: 
         names, label = [names[int(i)] for i in rows], label[rows]
     return ImageSet(root.name or str(root), FileImages(root, names, max_pixels), label, classes, parts, templates, flip, notes + said + problems_note(f.problems))
 
-# %% ../nbs/03_files.ipynb #59ad9c99
+# %% ../nbs/03_files.ipynb #f2a5773f
 def _csv_rows(path: Path) -> list[dict[str, str]]:
     need(path.is_file(), f"There is no file {path}: check the path.")
     try: text = path.read_text(encoding="utf-8-sig")
@@ -287,11 +287,9 @@ def _existing(root: Path, names: Sequence[str]) -> np.ndarray:
 
 def keep_existing(root, names: Sequence[str], what: str, missing: str = "error") -> tuple[np.ndarray, list[str]]:
     "(rows of the names that exist below `root`, a note about the others); `ValueError` for missing files unless `missing` is 'drop'."
-    pick(missing, ("error", "drop"), "missing"); ok = _existing(Path(root), names)
-    said = missing_sentence([names[i] for i in np.flatnonzero(~ok)], len(names), what, str(root))
-    need(ok.all() or missing == "drop", f"{said}. Put them there, or use missing='drop' to go on without them.")
-    need(ok.any(), f"{said}. None is left: is this the right folder?")
-    return np.flatnonzero(ok), [f"dropped: {said.replace(str(root), Path(root).name)}"]*(not ok.all())
+    ok = _existing(Path(root), names)
+    notes = settle_missing(ok, names, what, str(root), missing)
+    return np.flatnonzero(ok), [n.replace(str(root), Path(root).name) for n in notes]
 
 # %% ../nbs/03_files.ipynb #91796a29
 @register_dataset("csv:")

@@ -6,7 +6,7 @@
 __all__ = ['SWEEP', 'identity', 'result_row', 'run_stamp', 'answers', 'save_answers', 'variants', 'result_rows', 'deep_row',
            'deep_rows', 'write_rows', 'read_rows', 'table', 'gains', 'format_table', 'paired_differences', 'mean_ranks']
 
-# %% ../nbs/26_results.ipynb #5bd63000
+# %% ../nbs/26_results.ipynb #58bcdf83
 import json
 from pathlib import Path
 from typing import Any, Sequence
@@ -14,8 +14,8 @@ from typing import Any, Sequence
 import numpy as np
 import torch
 from .core import atomic_path, git_commit, need, versions
-from .data import FewShotSplit, ImageSet
-from .deep import DEEP_METHODS, FittedDeep, ImageRows, deep_task, fit_deep_task
+from .data import FewShotSplit, ImageSet, Taken
+from .deep import DEEP_METHODS, FittedDeep, deep_task, fit_deep_task
 from .encoders import Encoder
 from .gap import centroid_distance
 from .metrics import evaluate, log_softmax
@@ -80,11 +80,11 @@ def result_rows(pack: FeaturePack, tasks: Sequence[tuple[Task, FewShotSplit]], f
     "Rows of all fits and their variants, `tasks` and `fits` in the same order; `keep` as in `result_row`."
     return [result_row(pack, s, v, stamp, keep) for (t, s), f in zip(tasks, fits) for v in variants(f)]
 
-# %% ../nbs/26_results.ipynb #17130f5e
+# %% ../nbs/26_results.ipynb #d74a1221
 def deep_row(pack: FeaturePack, images: ImageSet, split: FewShotSplit, f: FittedDeep, stamp: dict) -> dict[str, Any]:
     "`result_row` for a method of `DEEP_METHODS`: an image tower of its own is asked about the test images themselves."
     if not f.moves_images: return result_row(pack, split, f.head, stamp)
-    z = torch.from_numpy(f.features(ImageRows(images.images, split.test)))
+    z = torch.from_numpy(f.features(Taken(images.images, split.test)))
     seen, T = f.head.embed(z)
     state = dict(logits=f.head.logits(z), seen=seen, T=T)
     return result_row(pack, split, Fitted(f.method, lambda s, _: s["logits"], state, pack.image.shape[1], lambda s, _: (s["seen"], s["T"]), f.info), stamp)

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['VALIDATION', 'row_keys', 'copies', 'Protocol', 'draw', 'image_protocol', 'Listing', 'read_json_split',
-           'write_listing', 'read_listing', 'match', 'missing_sentence', 'found_rows', 'read_draw', 'write_draw',
-           'kept_draw']
+           'write_listing', 'read_listing', 'match', 'missing_sentence', 'settle_missing', 'found_rows', 'read_draw',
+           'write_draw', 'kept_draw']
 
 # %% ../nbs/02_splits.ipynb #7ce39e4f
 import json
@@ -175,7 +175,7 @@ def read_listing(path) -> Listing:
     parts, cs, names = zip(*(l.split("\t") for l in lines[n:])) if lines[n:] else ((), (), ())
     return Listing([_unquote(o) for o in names], np.array([number[_unquote(c)] for c in cs], dtype=np.int64), classes, np.array(parts, dtype="<U5"), Path(path).name, head)
 
-# %% ../nbs/02_splits.ipynb #30d22db1
+# %% ../nbs/02_splits.ipynb #c393e246
 def match(names: Sequence[str], known: Sequence[str]) -> np.ndarray:
     "For each name its row in `known`, leading folders of the name ignored; -1 where it is not there."
     row = {k: i for i, k in enumerate(known)}
@@ -188,14 +188,19 @@ def missing_sentence(absent: Sequence[str], n: int, what: str, where: str) -> st
     "'5243 of 8242 images of WHAT are not in WHERE: ' and the first ten."
     return f"{len(absent)} of {n} images of {what} are not in {where}: {', '.join(absent[:10])}{', ...' if len(absent) > 10 else ''}"
 
+def settle_missing(there: np.ndarray, names: Sequence[str], what: str, where: str, missing: str = "error") -> list[str]:
+    "A note about the names that are not `there` (n,); `ValueError` for any unless `missing` is 'drop', and when none is left."
+    pick(missing, ("error", "drop"), "missing")
+    said = missing_sentence([names[i] for i in np.flatnonzero(~there)], len(names), what, where)
+    need(there.all() or missing == "drop", f"{said}. Put them there, or use missing='drop' to go on without them.")
+    need(there.any(), f"{said}. None is left: is this the right folder?")
+    return [f"dropped: {said}"]*(not there.all())
+
 def found_rows(listing: Listing, known: Sequence[str], missing: str = "error", where: str = "the data set") -> tuple[np.ndarray, np.ndarray, list[str]]:
     "(entries of the listing that exist, their rows in `known`, what was dropped); `ValueError` for missing images unless `missing` is 'drop'."
-    pick(missing, ("error", "drop"), "missing")
-    rows = match(listing.names, known); absent = [listing.names[i] for i in np.flatnonzero(rows < 0)]
-    said = missing_sentence(absent, len(listing), listing.source, where)
-    need(not absent or missing == "drop", f"{said}. Put them there, or use missing='drop' to go on without them.")
-    need((rows >= 0).any(), f"{said}. None is left: is this the right folder?")
-    return np.flatnonzero(rows >= 0), rows[rows >= 0], [f"dropped: {said}"]*bool(absent)
+    rows = match(listing.names, known)
+    notes = settle_missing(rows >= 0, listing.names, listing.source, where, missing)
+    return np.flatnonzero(rows >= 0), rows[rows >= 0], notes
 
 # %% ../nbs/02_splits.ipynb #ccb55391
 def read_draw(path, images: ImageSet, shots: int, seed: int, missing: str = "error") -> FewShotSplit:

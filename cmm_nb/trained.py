@@ -376,10 +376,8 @@ def apet_logits(state: dict, z: torch.Tensor) -> torch.Tensor:
     "Logits of the moved texts plus those of the moved cache."
     return head_logits(state, z) + state["weight"] * cache_scores(z @ state["keys"].mT, state["values"], state["beta"])
 
-# %% ../nbs/18_trained.ipynb #6a4f7d9e
-def _apet_late(t, s):
-    A, S = t.X_val @ s["keys"].mT, head_logits(s, t.X_val)
-    for beta in TIP_GRID["beta"]: yield from blends(S, cache_scores(A, s["values"], beta), TIP_GRID["weight"], beta=beta)
+# %% ../nbs/18_trained.ipynb #c6797762
+def _apet_late(t, s): return tip_cells(t, s, head_logits)
 
 def fit_ape_t(tasks: Sequence[Task], progress: bool = False, refit: bool = False) -> list[Fitted]:
     "APE-T (Zhu et al. 2023): a trained residual per class and a weight per key."

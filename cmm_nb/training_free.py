@@ -118,7 +118,7 @@ def fit_knn(tasks: Sequence[Task], progress: bool = False, refit: bool = False) 
     "Weighted k nearest neighbours (Wu et al. 2018): images only."
     return fit_closed("knn", tasks, knn_logits, lambda t, X, y: dict(keys=X, labels=y), _knn_cells, KNN_GRID, lambda t: dict(k=max(1, len(t.X)//t.n_classes)), refit=refit)
 
-# %% ../nbs/17_training_free.ipynb #9bbc3edf
+# %% ../nbs/17_training_free.ipynb #5048bfe5
 TIP_GRID = dict(beta=(.5, 1., 2., 3., 4., 5.5, 7., 9., 12.), weight=(0., .1, .3, .5, 1., 2., 3., 5., 8., 12.))
 TIP_DEFAULT = dict(beta=5.5, weight=1.)
 
@@ -130,9 +130,9 @@ def tip_logits(state: dict, z: torch.Tensor) -> torch.Tensor:
     "CLIP's logits plus the cache's."
     return clip_logits(state, z) + state["weight"] * cache_scores(z @ state["keys"].mT, state["values"], state["beta"])
 
-def tip_cells(t: Task, s: dict) -> Candidates:
-    "The grid of Tip-Adapter: affinities once, every weight in one broadcast."
-    A, S = t.X_val @ s["keys"].mT, clip_logits(s, t.X_val)
+def tip_cells(t: Task, s: dict, base: Callable = clip_logits) -> Candidates:
+    "The grid of Tip-Adapter on top of the logits `base(s, z)`: affinities once, every weight in one broadcast."
+    A, S = t.X_val @ s["keys"].mT, base(s, t.X_val)
     for b in TIP_GRID["beta"]: yield from blends(S, cache_scores(A, s["values"], b), TIP_GRID["weight"], beta=b)
 
 def fit_tip_adapter(tasks: Sequence[Task], progress: bool = False, refit: bool = False) -> list[Fitted]:
