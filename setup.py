@@ -1,4 +1,5 @@
 """Packaging: everything comes from settings.ini."""
+
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -21,15 +22,29 @@ setup(
     license="MIT",
     license_files=["LICENSE"],
     keywords=cfg["keywords"].split(),
-    classifiers=["Development Status :: 3 - Alpha", "Intended Audience :: Science/Research",
-                 "Programming Language :: Python :: 3"],
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+    ],
     packages=find_packages(include=["cmm_nb", "cmm_nb.*"]) + ["cmm_nb.notebooks", "cmm_nb.grid_files"],
-    package_dir={"cmm_nb.notebooks": "nbs", "cmm_nb.grid_files": "grids"},      # the parameterised notebooks and the grids travel with the package
-    package_data={"cmm_nb": ["py.typed", "embedded_data/*"], "cmm_nb.notebooks": ["4*.ipynb"], "cmm_nb.grid_files": ["*.yaml"]},
+    package_dir={
+        "cmm_nb.notebooks": "nbs",
+        "cmm_nb.grid_files": "grids",
+    },  # the parameterised notebooks and the grids travel with the package
+    package_data={
+        "cmm_nb": ["py.typed", "embedded_data/*"],
+        "cmm_nb.notebooks": ["4*.ipynb"],
+        "cmm_nb.grid_files": ["*.yaml"],
+    },
     python_requires=f">={cfg['min_python']}",
     install_requires=cfg["requirements"].split(),
-    extras_require=dict(plots=plots, batch=plots + batch, ray=plots + batch + cfg["ray_requirements"].split(),
-                        dev=plots + batch + cfg["dev_requirements"].split()),
+    extras_require=dict(
+        plots=plots,
+        batch=plots + batch,
+        ray=plots + batch + cfg["ray_requirements"].split(),
+        dev=plots + batch + cfg["dev_requirements"].split(),
+    ),
     entry_points={"console_scripts": cfg["console_scripts"].split()},
     zip_safe=False,
 )

@@ -24,47 +24,64 @@ from .core import atomic_path, need, pick
 def notebook_path(name: str = "40_run") -> Path:
     "A parameterised notebook of this project, from the source checkout or from the installed package."
     here = Path(cmm_nb.__file__).resolve().parent
-    for folder in (here.parent/"nbs", here/"notebooks"):
-        if (folder/f"{name}.ipynb").is_file(): return folder/f"{name}.ipynb"
-    raise ValueError(f"The notebook {name}.ipynb was not found: it belongs to the source checkout's nbs folder or the installed package.")
+    for folder in (here.parent / "nbs", here / "notebooks"):
+        if (folder / f"{name}.ipynb").is_file():
+            return folder / f"{name}.ipynb"
+    raise ValueError(
+        f"The notebook {name}.ipynb was not found: it belongs to the source checkout's nbs folder or the installed package."
+    )
+
 
 def parameters_of(notebook) -> dict[str, dict]:
     "The parameters of a notebook, name -> {'default', 'help', 'inferred_type_name'}; `ValueError` without a cell tagged `parameters`."
     import papermill
+
     found = papermill.inspect_notebook(str(notebook))
     need(found, f"{notebook} has no cell tagged 'parameters': its values could not be set from outside.")
     return found
 
+
 def check_parameters(notebook, given: dict[str, Any]) -> None:
     "`ValueError` for a parameter that the notebook does not have."
     known = parameters_of(notebook)
-    for name in given: pick(name, known, "parameter")
+    for name in given:
+        pick(name, known, "parameter")
 
 # %% ../nbs/28_batch.ipynb #e5259fbb
 def slug(name: str) -> str:
     "A short file-system name: 'pack:/a/fashion_vitb32.npz' -> 'fashion_vitb32', 'hf-hub:a/b' -> 'hf-hub-a-b'."
-    if name.startswith("pack:"): name = Path(name[5:]).stem
+    if name.startswith("pack:"):
+        name = Path(name[5:]).stem
     return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "unnamed"
+
 
 def run_folder(dataset: str, encoder: str = "embedded", pretrained: str = "", root="runs") -> Path:
     "The folder of a run below `root`: <data set>/<encoder>[-<weights>], or <data set>/pack for a feature pack."
-    if dataset.startswith("pack:"): return Path(root)/slug(dataset)/"pack"
-    return Path(root)/slug(dataset)/slug(f"{encoder}-{Path(pretrained).stem}" if pretrained else encoder)
+    if dataset.startswith("pack:"):
+        return Path(root) / slug(dataset) / "pack"
+    return Path(root) / slug(dataset) / slug(f"{encoder}-{Path(pretrained).stem}" if pretrained else encoder)
 
 # %% ../nbs/28_batch.ipynb #6d4f9b11
 def to_html(notebook, html, code: bool = False) -> Path:
     "Render an executed notebook as one self-contained HTML page; cells that begin with `#| hide` are left out. With `code`, formulas are drawn by MathJax."
     import nbformat
     from nbconvert import HTMLExporter
+
     nb = nbformat.read(notebook, as_version=4)
     nb.cells = [c for c in nb.cells if not re.match(r"#\|\s*hide", c.source)]
     for c in nb.cells:
-        if c.cell_type == "code": c.outputs = [o for o in c.outputs if o.get("name") != "stderr"]
+        if c.cell_type == "code":
+            c.outputs = [o for o in c.outputs if o.get("name") != "stderr"]
     title = next((m.group(1) for c in nb.cells if (m := re.match(r"# (.+)", c.source))), Path(notebook).stem)
     nb.metadata["title"] = title
-    offline = {} if code else dict(mathjax_url="", require_js_url="", mermaid_js_url="")      # a report loads nothing from elsewhere
-    page, _ = HTMLExporter(exclude_input=not code, exclude_input_prompt=True, exclude_output_prompt=True, **offline).from_notebook_node(nb)
-    with atomic_path(html) as tmp: tmp.write_text(page, encoding="utf-8")
+    offline = (
+        {} if code else dict(mathjax_url="", require_js_url="", mermaid_js_url="")
+    )  # a report loads nothing from elsewhere
+    page, _ = HTMLExporter(
+        exclude_input=not code, exclude_input_prompt=True, exclude_output_prompt=True, **offline
+    ).from_notebook_node(nb)
+    with atomic_path(html) as tmp:
+        tmp.write_text(page, encoding="utf-8")
     return Path(html)
 
 # %% ../nbs/28_batch.ipynb #43121b41
@@ -73,10 +90,20 @@ def imports_of(notebook) -> list[str]:
     cells = json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
     found: dict[str, None] = {}
     for c in cells:
-        try: body = ast.parse("".join(c["source"])).body if c["cell_type"] == "code" else []
-        except SyntaxError: continue                      # magics and the like
-        for o in body: found |= dict.fromkeys([o.module] if isinstance(o, ast.ImportFrom) and o.module else [a.name for a in getattr(o, "names", [])] if isinstance(o, ast.Import) else [])
+        try:
+            body = ast.parse("".join(c["source"])).body if c["cell_type"] == "code" else []
+        except SyntaxError:
+            continue  # magics and the like
+        for o in body:
+            found |= dict.fromkeys(
+                [o.module]
+                if isinstance(o, ast.ImportFrom) and o.module
+                else [a.name for a in getattr(o, "names", [])]
+                if isinstance(o, ast.Import)
+                else []
+            )
     return list(found)
+
 
 def can_fork() -> bool:
     "Are forked kernels safe here? On Linux yes; macOS' frameworks do not survive a fork and Windows has none: kernels then start the ordinary way."
@@ -85,39 +112,63 @@ def can_fork() -> bool:
 # %% ../nbs/28_batch.ipynb #97cbf3fc
 class _ForkedKernel:
     "A forked process that becomes an IPython kernel when told its connection file; the part of `subprocess.Popen` that jupyter_client uses."
+
     stdin = stdout = stderr = None
 
     def __init__(self):
-        inlet, self.outlet = os.pipe(); parent = os.getpid()
+        inlet, self.outlet = os.pipe()
+        parent = os.getpid()
         self.returncode, self.pid = None, os.fork()
         if self.pid == 0:
-            try: os.close(self.outlet); _serve(inlet, parent); atexit._run_exitfuncs()
-            finally: os._exit(0)
+            try:
+                os.close(self.outlet)
+                _serve(inlet, parent)
+                atexit._run_exitfuncs()
+            finally:
+                os._exit(0)
         os.close(inlet)
 
-    def start(self, connection_file: str) -> None: os.write(self.outlet, connection_file.encode()); os.close(self.outlet)
+    def start(self, connection_file: str) -> None:
+        os.write(self.outlet, connection_file.encode())
+        os.close(self.outlet)
 
     def poll(self, flags: int = getattr(os, "WNOHANG", 0)) -> int | None:
-        if self.returncode is None and os.waitpid(self.pid, flags)[0]: self.returncode = 0
+        if self.returncode is None and os.waitpid(self.pid, flags)[0]:
+            self.returncode = 0
         return self.returncode
-    def wait(self, timeout=None) -> int | None: return self.poll(0)
+
+    def wait(self, timeout=None) -> int | None:
+        return self.poll(0)
+
     def send_signal(self, signum: int) -> None:
-        if self.poll() is None: os.kill(self.pid, signum)
-    def terminate(self) -> None: self.send_signal(signal.SIGTERM)
-    def kill(self) -> None: self.send_signal(signal.SIGKILL)
+        if self.poll() is None:
+            os.kill(self.pid, signum)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
 
 def die_with_parent(parent: int) -> None:
     "Linux: have this process killed when its parent, whose id is `parent`, ends in whatever way."
     import ctypes
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)            # PR_SET_PDEATHSIG
-    if os.getppid() != parent: os._exit(1)                # it ended before we asked
+
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:
+        os._exit(1)  # it ended before we asked
+
 
 def _serve(inlet: int, parent: int) -> None:
     "In the forked process: wait for the name of a connection file, then be a kernel."
     die_with_parent(parent)
-    name = os.read(inlet, 65536).decode(); os.close(inlet)
-    if not name: return
+    name = os.read(inlet, 65536).decode()
+    os.close(inlet)
+    if not name:
+        return
     from ipykernel.kernelapp import IPKernelApp
+
     IPKernelApp.launch_instance(["-f", name])
 
 # %% ../nbs/28_batch.ipynb #8ae93212
@@ -125,6 +176,7 @@ def fork_kernel() -> type:
     "Fork a kernel now and return a `kernel_manager_class` for papermill that uses it. For a process with a single thread that runs one notebook."
     from jupyter_client.manager import AsyncKernelManager
     from jupyter_client.provisioning import LocalProvisioner
+
     process = _ForkedKernel()
 
     class Provisioner(LocalProvisioner):
@@ -137,12 +189,15 @@ def fork_kernel() -> type:
         def __init__(self, *args, **kwargs):
             super().__init__(*args, **kwargs)
             self.provisioner = Provisioner(kernel_id="forked", kernel_spec=self.kernel_spec, parent=self)
+
     return Manager
 
 # %% ../nbs/28_batch.ipynb #325abf39
 class RunError(RuntimeError):
     "A cell of a notebook failed: the message says which, `traceback` is the kernel's."
+
     traceback: str = ""
+
 
 def execute(notebook, out, parameters: dict[str, Any], progress: bool = False, **engine: Any) -> Path:
     """Execute `notebook` with `parameters` into the folder `out` (absolute): run.ipynb, report.html, and what the notebook writes there.
@@ -150,23 +205,43 @@ def execute(notebook, out, parameters: dict[str, Any], progress: bool = False, *
     Raises `RunError`, naming the cell, when a cell fails or the kernel dies. `engine` goes to papermill."""
     import papermill
     from nbclient.exceptions import DeadKernelError
-    out = Path(out); out.mkdir(parents=True, exist_ok=True)
-    where = f"(its notebook, with the traceback: {out/'run.ipynb'})"
-    try: papermill.execute_notebook(str(notebook), str(out/"run.ipynb"), parameters | {"out": str(out)}, progress_bar=False, kernel_name="python3",
-                                    stderr_file=sys.stderr if progress else None, **engine)
+
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    where = f"(its notebook, with the traceback: {out / 'run.ipynb'})"
+    try:
+        papermill.execute_notebook(
+            str(notebook),
+            str(out / "run.ipynb"),
+            parameters | {"out": str(out)},
+            progress_bar=False,
+            kernel_name="python3",
+            stderr_file=sys.stderr if progress else None,
+            **engine,
+        )
     except papermill.PapermillExecutionError as e:
-        error = RunError(f"The run failed in cell {e.cell_index}: {e.ename}: {e.evalue} {where}"); error.traceback = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(e.traceback))
+        error = RunError(f"The run failed in cell {e.cell_index}: {e.ename}: {e.evalue} {where}")
+        error.traceback = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(e.traceback))
         raise error from None
-    except DeadKernelError: raise RunError(f"The kernel of the run died, perhaps for lack of memory {where}") from None
-    return to_html(out/"run.ipynb", out/"report.html").parent
+    except DeadKernelError:
+        raise RunError(f"The kernel of the run died, perhaps for lack of memory {where}") from None
+    return to_html(out / "run.ipynb", out / "report.html").parent
+
 
 def out_folder(notebook, parameters: dict[str, Any], root="runs") -> Path:
     "Where a run's results go by default: `run_folder`, below a folder of the notebook's own unless it is the main job."
     notebook = Path(notebook)
-    known = {k: ast.literal_eval(v["default"]) for k, v in parameters_of(notebook).items() if k in ("dataset", "encoder", "pretrained")} | parameters
-    if notebook.stem != "40_run": root = Path(root)/slug(re.sub(r"^\d+_", "", notebook.stem))
-    if "dataset" not in known: return Path(root)                        # a notebook about no data set
+    known = {
+        k: ast.literal_eval(v["default"])
+        for k, v in parameters_of(notebook).items()
+        if k in ("dataset", "encoder", "pretrained")
+    } | parameters
+    if notebook.stem != "40_run":
+        root = Path(root) / slug(re.sub(r"^\d+_", "", notebook.stem))
+    if "dataset" not in known:
+        return Path(root)  # a notebook about no data set
     return run_folder(known["dataset"], known.get("encoder", "embedded"), known.get("pretrained", ""), root)
+
 
 def run_notebook(notebook=None, root="runs", progress: bool = True, **parameters) -> Path:
     """Execute a parameterised notebook (default: the main job) and render it; returns the folder with run.ipynb, report.html and its results.
@@ -174,4 +249,9 @@ def run_notebook(notebook=None, root="runs", progress: bool = True, **parameters
     Raises `ValueError` for an unknown parameter and `RunError`, naming the cell, when a cell fails."""
     notebook = Path(notebook or notebook_path())
     check_parameters(notebook, parameters)
-    return execute(notebook, Path(parameters.get("out") or out_folder(notebook, parameters, root)).resolve(), parameters, progress)
+    return execute(
+        notebook,
+        Path(parameters.get("out") or out_folder(notebook, parameters, root)).resolve(),
+        parameters,
+        progress,
+    )

@@ -14,7 +14,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Sequence
+from typing import Any, Sequence
 
 import numpy as np
 from .core import need, pick
@@ -26,6 +26,7 @@ from .splits import read_listing
 @dataclass(frozen=True)
 class Benchmark:
     "A registered data set: sizes as (train, val, test) of `split`, templates by name, licence, home, how to get it, and where it may lie below the data folder."
+
     name: str
     title: str
     classes: int
@@ -37,145 +38,515 @@ class Benchmark:
     folders: tuple[str, ...]
     pictures: tuple[str, ...] = (".",)
     split_file: str = ""
-    fetch: str = ""          # torchvision class
-    parts: str = ""          # torchvision's official parts, 'train=trainval test=test'
-    manual: str = ""         # what to do where nothing fetches it
+    fetch: str = ""  # torchvision class
+    parts: str = ""  # torchvision's official parts, 'train=trainval test=test'
+    manual: str = ""  # what to do where nothing fetches it
+
 
 COOP = "CoOp's split file"
 RESEARCH = "none stated; research use"
-ARRAYS = ("STL10", "CIFAR10", "CIFAR100", "FashionMNIST")        # torchvision classes that hold pixels and no files
+ARRAYS = ("STL10", "CIFAR10", "CIFAR100", "FashionMNIST")  # torchvision classes that hold pixels and no files
 
 # %% ../nbs/06_benchmarks.ipynb #3fe25c56
-BENCHMARKS = {b.name: b for b in [
-    Benchmark("imagenet", "ImageNet (ILSVRC 2012)", 1000, (1281167, 0, 50000), "imagenet", "official; its val part is the test part", "non-commercial research, by agreement", "image-net.org",
-              ("imagenet", "ILSVRC2012"), ("images", "."), manual="register at image-net.org, unpack the two archives to imagenet/images/train/<WordNet id>/ and imagenet/images/val/<WordNet id>/"),
-    Benchmark("caltech101", "Caltech-101", 100, (4128, 1649, 2465), "caltech101", COOP, "CC BY 4.0", "Caltech Vision Lab, data.caltech.edu", ("caltech-101", "caltech101", "caltech101-mini"), ("101_ObjectCategories",),
-              "split_zhou_Caltech101.json", "Caltech101"),
-    Benchmark("oxford_pets", "Oxford-IIIT Pet", 37, (2944, 736, 3669), "pets", COOP, "CC BY-SA 4.0", "Visual Geometry Group, Oxford", ("oxford_pets", "oxford-iiit-pet"), ("images",),
-              "split_zhou_OxfordPets.json", "OxfordIIITPet", "train=trainval test=test"),
-    Benchmark("stanford_cars", "Stanford Cars", 196, (6509, 1635, 8041), "cars", COOP, RESEARCH, "Stanford AI Lab (its download is gone)", ("stanford_cars",), (".",), "split_zhou_StanfordCars.json", "", "train=train test=test",
-              "its download is dead: take a copy with the folders stanford_cars/cars_train/ and stanford_cars/cars_test/ (8,144 and 8,041 .jpg) and put CoOp's split_zhou_StanfordCars.json beside them"),
-    Benchmark("oxford_flowers", "Flowers-102", 102, (4093, 1633, 2463), "flowers", COOP, RESEARCH, "Visual Geometry Group, Oxford", ("oxford_flowers", "flowers-102"), ("jpg",), "split_zhou_OxfordFlowers.json", "Flowers102",
-              "train=train val=val test=test"),
-    Benchmark("food101", "Food-101", 101, (50500, 20200, 30300), "food101", COOP, "scientific use (pictures of Foodspotting users)", "ETH Zurich, Computer Vision Lab", ("food-101",), ("images",), "split_zhou_Food101.json", "Food101",
-              "train=train test=test"),
-    Benchmark("fgvc_aircraft", "FGVC-Aircraft (variants)", 100, (3334, 3333, 3333), "aircraft", "official", "non-commercial research", "Visual Geometry Group, Oxford", ("fgvc_aircraft", "fgvc-aircraft-2013b/data", "fgvc-aircraft-2013b"), ("images",),
-              "", "FGVCAircraft", "train=train val=val test=test"),
-    Benchmark("sun397", "SUN397", 397, (15880, 3970, 19850), "sun397", COOP, RESEARCH, "Princeton Vision, SUN database", ("sun397", "."), ("SUN397",), "split_zhou_SUN397.json", "SUN397"),
-    Benchmark("dtd", "Describable Textures", 47, (2820, 1128, 1692), "dtd", COOP, "research use", "Visual Geometry Group, Oxford", ("dtd", "dtd/dtd"), ("images",), "split_zhou_DescribableTextures.json", "DTD", "train=train val=val test=test"),
-    Benchmark("eurosat", "EuroSAT (RGB)", 10, (13500, 5400, 8100), "eurosat", COOP, "MIT", "DFKI, EuroSAT repository of P. Helber", ("eurosat",), ("2750",), "split_zhou_EuroSAT.json", "EuroSAT"),
-    Benchmark("ucf101", "UCF101, middle frames", 101, (7639, 1898, 3783), "ucf101", COOP, RESEARCH, "CRCV, University of Central Florida", ("ucf101",), ("UCF-101-midframes",), "split_zhou_UCF101.json", manual="take CoOp's archive "
-              "UCF-101-midframes.zip (one frame a video), unpack it to ucf101/UCF-101-midframes/<Class_Name>/v_..._c01.jpg and put split_zhou_UCF101.json into ucf101/"),
-    Benchmark("imagenetv2", "ImageNet-V2, matched frequency", 1000, (0, 0, 10000), "imagenet", "a test part only", "MIT", "ImageNetV2 repository of B. Recht et al.", ("imagenetv2", "."), ("imagenetv2-matched-frequency-format-val",),
-              manual="unpack imagenetv2-matched-frequency.tar.gz to imagenetv2/imagenetv2-matched-frequency-format-val/<0..999>/"),
-    Benchmark("imagenet_sketch", "ImageNet-Sketch", 1000, (0, 0, 50889), "imagenet", "a test part only", "MIT (repository)", "ImageNet-Sketch repository of H. Wang et al.", ("imagenet-sketch", "sketch"), ("images", "sketch", "."),
-              manual="unpack it to imagenet-sketch/images/<WordNet id>/"),
-    Benchmark("imagenet_a", "ImageNet-A", 200, (0, 0, 7500), "imagenet", "a test part only", "MIT (repository)", "natural-adv-examples repository of D. Hendrycks et al.", ("imagenet-adversarial", "."), ("imagenet-a",),
-              manual="unpack imagenet-a.tar to imagenet-adversarial/imagenet-a/<WordNet id>/"),
-    Benchmark("imagenet_r", "ImageNet-R", 200, (0, 0, 30000), "imagenet", "a test part only", "MIT (repository)", "imagenet-r repository of D. Hendrycks et al.", ("imagenet-rendition", "."), ("imagenet-r",),
-              manual="unpack imagenet-r.tar to imagenet-rendition/imagenet-r/<WordNet id>/"),
-    Benchmark("imagenette", "Imagenette: ten easy ImageNet classes", 10, (9469, 0, 3925), "imagenet", "official; its val part is the test part", "Apache-2.0 code; ImageNet pictures, research use", "imagenette repository of fast.ai",
-              ("imagenette2", "imagenette2-320", "imagenette2-160", "imagenette224-mini"), manual="unpack imagenette2-320.tgz to imagenette2-320/train/<WordNet id>/ and imagenette2-320/val/<WordNet id>/"),
-    Benchmark("stl10", "STL-10", 10, (5000, 0, 8000), "stl10", "official", "none stated (pictures from ImageNet)", "Stanford, A. Coates", ("stl10_binary",), fetch="STL10"),
-    Benchmark("cifar10", "CIFAR-10", 10, (50000, 0, 10000), "photo", "official", "none stated", "University of Toronto, A. Krizhevsky", ("cifar-10-batches-py",), fetch="CIFAR10"),
-    Benchmark("cifar100", "CIFAR-100", 100, (50000, 0, 10000), "photo", "official", "none stated", "University of Toronto, A. Krizhevsky", ("cifar-100-python",), fetch="CIFAR100"),
-    Benchmark("fashion_mnist", "Fashion-MNIST", 10, (60000, 0, 10000), "photo", "official", "MIT", "Zalando Research", ("FashionMNIST/raw",), fetch="FashionMNIST"),
-    Benchmark("digits", "scikit-learn's handwritten digits", 10, (719, 179, 899), "digits", "ours: 40/10/50 %, seed 0", "CC BY 4.0 (UCI)", "carried by scikit-learn", ()),
-]}
+BENCHMARKS = {
+    b.name: b
+    for b in [
+        Benchmark(
+            "imagenet",
+            "ImageNet (ILSVRC 2012)",
+            1000,
+            (1281167, 0, 50000),
+            "imagenet",
+            "official; its val part is the test part",
+            "non-commercial research, by agreement",
+            "image-net.org",
+            ("imagenet", "ILSVRC2012"),
+            ("images", "."),
+            manual="register at image-net.org, unpack the two archives to imagenet/images/train/<WordNet id>/ and imagenet/images/val/<WordNet id>/",
+        ),
+        Benchmark(
+            "caltech101",
+            "Caltech-101",
+            100,
+            (4128, 1649, 2465),
+            "caltech101",
+            COOP,
+            "CC BY 4.0",
+            "Caltech Vision Lab, data.caltech.edu",
+            ("caltech-101", "caltech101", "caltech101-mini"),
+            ("101_ObjectCategories",),
+            "split_zhou_Caltech101.json",
+            "Caltech101",
+        ),
+        Benchmark(
+            "oxford_pets",
+            "Oxford-IIIT Pet",
+            37,
+            (2944, 736, 3669),
+            "pets",
+            COOP,
+            "CC BY-SA 4.0",
+            "Visual Geometry Group, Oxford",
+            ("oxford_pets", "oxford-iiit-pet"),
+            ("images",),
+            "split_zhou_OxfordPets.json",
+            "OxfordIIITPet",
+            "train=trainval test=test",
+        ),
+        Benchmark(
+            "stanford_cars",
+            "Stanford Cars",
+            196,
+            (6509, 1635, 8041),
+            "cars",
+            COOP,
+            RESEARCH,
+            "Stanford AI Lab (its download is gone)",
+            ("stanford_cars",),
+            (".",),
+            "split_zhou_StanfordCars.json",
+            "",
+            "train=train test=test",
+            "its download is dead: take a copy with the folders stanford_cars/cars_train/ and stanford_cars/cars_test/ (8,144 and 8,041 .jpg) and put CoOp's split_zhou_StanfordCars.json beside them",
+        ),
+        Benchmark(
+            "oxford_flowers",
+            "Flowers-102",
+            102,
+            (4093, 1633, 2463),
+            "flowers",
+            COOP,
+            RESEARCH,
+            "Visual Geometry Group, Oxford",
+            ("oxford_flowers", "flowers-102"),
+            ("jpg",),
+            "split_zhou_OxfordFlowers.json",
+            "Flowers102",
+            "train=train val=val test=test",
+        ),
+        Benchmark(
+            "food101",
+            "Food-101",
+            101,
+            (50500, 20200, 30300),
+            "food101",
+            COOP,
+            "scientific use (pictures of Foodspotting users)",
+            "ETH Zurich, Computer Vision Lab",
+            ("food-101",),
+            ("images",),
+            "split_zhou_Food101.json",
+            "Food101",
+            "train=train test=test",
+        ),
+        Benchmark(
+            "fgvc_aircraft",
+            "FGVC-Aircraft (variants)",
+            100,
+            (3334, 3333, 3333),
+            "aircraft",
+            "official",
+            "non-commercial research",
+            "Visual Geometry Group, Oxford",
+            ("fgvc_aircraft", "fgvc-aircraft-2013b/data", "fgvc-aircraft-2013b"),
+            ("images",),
+            "",
+            "FGVCAircraft",
+            "train=train val=val test=test",
+        ),
+        Benchmark(
+            "sun397",
+            "SUN397",
+            397,
+            (15880, 3970, 19850),
+            "sun397",
+            COOP,
+            RESEARCH,
+            "Princeton Vision, SUN database",
+            ("sun397", "."),
+            ("SUN397",),
+            "split_zhou_SUN397.json",
+            "SUN397",
+        ),
+        Benchmark(
+            "dtd",
+            "Describable Textures",
+            47,
+            (2820, 1128, 1692),
+            "dtd",
+            COOP,
+            "research use",
+            "Visual Geometry Group, Oxford",
+            ("dtd", "dtd/dtd"),
+            ("images",),
+            "split_zhou_DescribableTextures.json",
+            "DTD",
+            "train=train val=val test=test",
+        ),
+        Benchmark(
+            "eurosat",
+            "EuroSAT (RGB)",
+            10,
+            (13500, 5400, 8100),
+            "eurosat",
+            COOP,
+            "MIT",
+            "DFKI, EuroSAT repository of P. Helber",
+            ("eurosat",),
+            ("2750",),
+            "split_zhou_EuroSAT.json",
+            "EuroSAT",
+        ),
+        Benchmark(
+            "ucf101",
+            "UCF101, middle frames",
+            101,
+            (7639, 1898, 3783),
+            "ucf101",
+            COOP,
+            RESEARCH,
+            "CRCV, University of Central Florida",
+            ("ucf101",),
+            ("UCF-101-midframes",),
+            "split_zhou_UCF101.json",
+            manual="take CoOp's archive "
+            "UCF-101-midframes.zip (one frame a video), unpack it to ucf101/UCF-101-midframes/<Class_Name>/v_..._c01.jpg and put split_zhou_UCF101.json into ucf101/",
+        ),
+        Benchmark(
+            "imagenetv2",
+            "ImageNet-V2, matched frequency",
+            1000,
+            (0, 0, 10000),
+            "imagenet",
+            "a test part only",
+            "MIT",
+            "ImageNetV2 repository of B. Recht et al.",
+            ("imagenetv2", "."),
+            ("imagenetv2-matched-frequency-format-val",),
+            manual="unpack imagenetv2-matched-frequency.tar.gz to imagenetv2/imagenetv2-matched-frequency-format-val/<0..999>/",
+        ),
+        Benchmark(
+            "imagenet_sketch",
+            "ImageNet-Sketch",
+            1000,
+            (0, 0, 50889),
+            "imagenet",
+            "a test part only",
+            "MIT (repository)",
+            "ImageNet-Sketch repository of H. Wang et al.",
+            ("imagenet-sketch", "sketch"),
+            ("images", "sketch", "."),
+            manual="unpack it to imagenet-sketch/images/<WordNet id>/",
+        ),
+        Benchmark(
+            "imagenet_a",
+            "ImageNet-A",
+            200,
+            (0, 0, 7500),
+            "imagenet",
+            "a test part only",
+            "MIT (repository)",
+            "natural-adv-examples repository of D. Hendrycks et al.",
+            ("imagenet-adversarial", "."),
+            ("imagenet-a",),
+            manual="unpack imagenet-a.tar to imagenet-adversarial/imagenet-a/<WordNet id>/",
+        ),
+        Benchmark(
+            "imagenet_r",
+            "ImageNet-R",
+            200,
+            (0, 0, 30000),
+            "imagenet",
+            "a test part only",
+            "MIT (repository)",
+            "imagenet-r repository of D. Hendrycks et al.",
+            ("imagenet-rendition", "."),
+            ("imagenet-r",),
+            manual="unpack imagenet-r.tar to imagenet-rendition/imagenet-r/<WordNet id>/",
+        ),
+        Benchmark(
+            "imagenette",
+            "Imagenette: ten easy ImageNet classes",
+            10,
+            (9469, 0, 3925),
+            "imagenet",
+            "official; its val part is the test part",
+            "Apache-2.0 code; ImageNet pictures, research use",
+            "imagenette repository of fast.ai",
+            ("imagenette2", "imagenette2-320", "imagenette2-160", "imagenette224-mini"),
+            manual="unpack imagenette2-320.tgz to imagenette2-320/train/<WordNet id>/ and imagenette2-320/val/<WordNet id>/",
+        ),
+        Benchmark(
+            "stl10",
+            "STL-10",
+            10,
+            (5000, 0, 8000),
+            "stl10",
+            "official",
+            "none stated (pictures from ImageNet)",
+            "Stanford, A. Coates",
+            ("stl10_binary",),
+            fetch="STL10",
+        ),
+        Benchmark(
+            "cifar10",
+            "CIFAR-10",
+            10,
+            (50000, 0, 10000),
+            "photo",
+            "official",
+            "none stated",
+            "University of Toronto, A. Krizhevsky",
+            ("cifar-10-batches-py",),
+            fetch="CIFAR10",
+        ),
+        Benchmark(
+            "cifar100",
+            "CIFAR-100",
+            100,
+            (50000, 0, 10000),
+            "photo",
+            "official",
+            "none stated",
+            "University of Toronto, A. Krizhevsky",
+            ("cifar-100-python",),
+            fetch="CIFAR100",
+        ),
+        Benchmark(
+            "fashion_mnist",
+            "Fashion-MNIST",
+            10,
+            (60000, 0, 10000),
+            "photo",
+            "official",
+            "MIT",
+            "Zalando Research",
+            ("FashionMNIST/raw",),
+            fetch="FashionMNIST",
+        ),
+        Benchmark(
+            "digits",
+            "scikit-learn's handwritten digits",
+            10,
+            (719, 179, 899),
+            "digits",
+            "ours: 40/10/50 %, seed 0",
+            "CC BY 4.0 (UCI)",
+            "carried by scikit-learn",
+            (),
+        ),
+    ]
+}
 
 # %% ../nbs/06_benchmarks.ipynb #2ec2c66e
 def roots(root=None) -> list[Path]:
     "The data folders that are searched: `root`, else CMM_DATA, else data/ here or one above."
-    return [Path(root).expanduser()] if root else [Path(os.environ["CMM_DATA"])] if os.environ.get("CMM_DATA") else [Path("data"), Path("../data")]
+    return (
+        [Path(root).expanduser()]
+        if root
+        else [Path(os.environ["CMM_DATA"])]
+        if os.environ.get("CMM_DATA")
+        else [Path("data"), Path("../data")]
+    )
+
 
 def how_to_get(b: Benchmark) -> str:
     "What to put where, in one sentence."
-    layout = " or ".join(sorted({f"{f}/{p}".replace("/.", "").removeprefix("./") + "/" for f in b.folders for p in b.pictures[:1]}))
+    layout = " or ".join(
+        sorted(
+            {f"{f}/{p}".replace("/.", "").removeprefix("./") + "/" for f in b.folders for p in b.pictures[:1]}
+        )
+    )
     beside = f", with {b.split_file} in the same data set's folder" if b.split_file else ""
-    return b.manual or f"put it into {layout}{beside}; or let torchvision fetch it: load_dataset({b.name!r}, download=True)"
+    return (
+        b.manual
+        or f"put it into {layout}{beside}; or let torchvision fetch it: load_dataset({b.name!r}, download=True)"
+    )
+
 
 def locate(b: Benchmark, root=None) -> tuple[Path, Path]:
     "(the set's folder, the folder of its pictures); `ValueError` that says what to put where when it is absent."
     for r in roots(root):
         for folder in (*b.folders, *(["."] if root and b.pictures[0] != "." else [])):
             for p in b.pictures:
-                if (folder, p) != (".", ".") and (r/folder/p).is_dir(): return r/folder, r/folder/p
+                if (folder, p) != (".", ".") and (r / folder / p).is_dir():
+                    return r / folder, r / folder / p
     raise ValueError(f"{b.title} is not in {', '.join(map(str, roots(root)[:1]))}: {how_to_get(b)}.")
+
 
 def is_here(b: Benchmark, root=None) -> bool:
     "Does the set, or a part of it, lie in the data folder?"
-    if not b.folders: return True
-    if b.fetch in ARRAYS: return any((r/b.folders[0]).is_dir() for r in roots(root))
-    try: return bool(locate(b, root))
-    except ValueError: return False
+    if not b.folders:
+        return True
+    if b.fetch in ARRAYS:
+        return any((r / b.folders[0]).is_dir() for r in roots(root))
+    try:
+        return bool(locate(b, root))
+    except ValueError:
+        return False
+
 
 def fetch(b: Benchmark, root=None) -> None:
     "Download through torchvision into the data folder; `ValueError` where that is not possible."
     need(b.fetch, f"{b.title} cannot be fetched: {b.manual}.")
     import torchvision.datasets
-    try: getattr(torchvision.datasets, b.fetch)(str(roots(root)[0]), download=True)
-    except Exception as e: raise ValueError(f"{b.title} could not be fetched ({type(e).__name__}: {(str(e).splitlines() or [''])[0]}): {how_to_get(b)}.") from e
+
+    try:
+        getattr(torchvision.datasets, b.fetch)(str(roots(root)[0]), download=True)
+    except Exception as e:
+        raise ValueError(
+            f"{b.title} could not be fetched ({type(e).__name__}: {(str(e).splitlines() or [''])[0]}): {how_to_get(b)}."
+        ) from e
 
 # %% ../nbs/06_benchmarks.ipynb #65aa530a
 def split_path(b: Benchmark, base: Path, root=None) -> Path | None:
     "The split file to use: CoOp's in the set's folder, another split_*.json there, CoOp's in a folder coop/ beside it."
-    own = [base/b.split_file, *sorted(base.glob("split_*.json")), *(r/"coop"/b.split_file for r in roots(root))]
+    own = [
+        base / b.split_file,
+        *sorted(base.glob("split_*.json")),
+        *(r / "coop" / b.split_file for r in roots(root)),
+    ]
     return next((f for f in own if f.is_file()), None) if b.split_file else None
 
-def listed_set(b: Benchmark, pictures: Path, file, missing: str = "error", max_pixels: int = MAX_PIXELS) -> ImageSet:
+
+def listed_set(
+    b: Benchmark, pictures: Path, file, missing: str = "error", max_pixels: int = MAX_PIXELS
+) -> ImageSet:
     "The pictures that a split file lists; `ValueError` with the first ten names and the count for missing ones, unless `missing` is 'drop'."
     listing = read_listing(file)
     keep, dropped = keep_existing(pictures, listing.names, listing.source, missing)
-    return ImageSet(b.name, FileImages(pictures, (listing.names[int(i)] for i in keep), max_pixels), listing.label[keep], listing.class_names, listing.split[keep], b.templates,
-                    notes=dropped + [f"parts from {listing.source}"]*(listing.source != b.split_file))
+    return ImageSet(
+        b.name,
+        FileImages(pictures, (listing.names[int(i)] for i in keep), max_pixels),
+        listing.label[keep],
+        listing.class_names,
+        listing.split[keep],
+        b.templates,
+        notes=dropped + [f"parts from {listing.source}"] * (listing.source != b.split_file),
+    )
+
 
 def official_set(b: Benchmark, base: Path, max_pixels: int = MAX_PIXELS) -> ImageSet:
     "The parts that torchvision knows, from torchvision's own layout."
     import torchvision.datasets
-    cls = getattr(torchvision.datasets, b.fetch or "StanfordCars"); top = base.parent.parent if b.name == "dtd" and base.name == base.parent.name else base.parent
-    files: list[str] = []; label: list[int] = []; split: list[str] = []
+
+    cls = getattr(torchvision.datasets, b.fetch or "StanfordCars")
+    top = base.parent.parent if b.name == "dtd" and base.name == base.parent.name else base.parent
+    files: list[str] = []
+    label: list[int] = []
+    split: list[str] = []
     for ours, theirs in (p.split("=") for p in b.parts.split()):
         t = cls(str(top), split=theirs)
-        rows = getattr(t, "_samples", None) or list(zip(getattr(t, "_image_files", None) or t._images, t._labels))
-        files += [os.path.relpath(f, base).replace(os.sep, "/") for f, _ in rows]; label += [int(y) for _, y in rows]; split += [ours]*len(rows)
-    return ImageSet(b.name, FileImages(base, files, max_pixels), np.array(label), [tidy(b, c) for c in t.classes], np.array(split), b.templates,
-                    notes=[f"{b.split_file} is absent: torchvision's official parts are used, which are not those of the published tables"])
+        rows = getattr(t, "_samples", None) or list(
+            zip(getattr(t, "_image_files", None) or t._images, t._labels)
+        )
+        files += [os.path.relpath(f, base).replace(os.sep, "/") for f, _ in rows]
+        label += [int(y) for _, y in rows]
+        split += [ours] * len(rows)
+    return ImageSet(
+        b.name,
+        FileImages(base, files, max_pixels),
+        np.array(label),
+        [tidy(b, c) for c in t.classes],
+        np.array(split),
+        b.templates,
+        notes=[
+            f"{b.split_file} is absent: torchvision's official parts are used, which are not those of the published tables"
+        ],
+    )
 
 # %% ../nbs/06_benchmarks.ipynb #50ea8b0d
-EUROSAT_COOP = dict(AnnualCrop="Annual Crop Land", Forest="Forest", HerbaceousVegetation="Herbaceous Vegetation Land", Highway="Highway or Road", Industrial="Industrial Buildings", Pasture="Pasture Land",
-                    PermanentCrop="Permanent Crop Land", Residential="Residential Buildings", River="River", SeaLake="Sea or Lake")
+EUROSAT_COOP = dict(
+    AnnualCrop="Annual Crop Land",
+    Forest="Forest",
+    HerbaceousVegetation="Herbaceous Vegetation Land",
+    Highway="Highway or Road",
+    Industrial="Industrial Buildings",
+    Pasture="Pasture Land",
+    PermanentCrop="Permanent Crop Land",
+    Residential="Residential Buildings",
+    River="River",
+    SeaLake="Sea or Lake",
+)
+
 
 def tidy(b: Benchmark, c: str) -> str:
     "A class name as English words."
-    if b.name == "stanford_cars" and (m := re.fullmatch(r"(.+) ((?:19|20)\d\d)", c)): return f"{m[2]} {m[1]}"
-    if b.name == "sun397": return " ".join(reversed(c.split("/"))).replace("_", " ")
-    if b.name == "eurosat": return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", c)
+    if b.name == "stanford_cars" and (m := re.fullmatch(r"(.+) ((?:19|20)\d\d)", c)):
+        return f"{m[2]} {m[1]}"
+    if b.name == "sun397":
+        return " ".join(reversed(c.split("/"))).replace("_", " ")
+    if b.name == "eurosat":
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", c)
     return c.replace("_", " ").lower() if b.name in ("food101", "caltech101", "oxford_pets") else c
+
 
 def with_names(images: ImageSet, names: str) -> ImageSet:
     "EuroSAT under one of its two name sets, 'coop' or 'original'."
-    folder = {int(y): images.paths[int(i)].split("/")[0] for y, i in zip(*np.unique(images.label, return_index=True))}
-    images.class_names = [EUROSAT_COOP[folder[c]] if pick(names, ("coop", "original"), "name set") == "coop" else tidy(BENCHMARKS["eurosat"], folder[c]) for c in range(len(folder))]
+    folder = {
+        int(y): images.paths[int(i)].split("/")[0]
+        for y, i in zip(*np.unique(images.label, return_index=True))
+    }
+    images.class_names = [
+        EUROSAT_COOP[folder[c]]
+        if pick(names, ("coop", "original"), "name set") == "coop"
+        else tidy(BENCHMARKS["eurosat"], folder[c])
+        for c in range(len(folder))
+    ]
     return images
 
 # %% ../nbs/06_benchmarks.ipynb #c137feb4
 def class_folder_set(b: Benchmark, pictures: Path, max_pixels: int = MAX_PIXELS) -> ImageSet:
     "Class folders without parts: our own cut, with a note. Caltech-101's background folder and second set of faces are left out, as CoOp does."
-    f = scan(pictures); skip = {"BACKGROUND_Google", "Faces_easy"} if b.name == "caltech101" else set()
-    if b.name == "sun397":                                                         # SUN397/a/apartment_building/outdoor/sun_....jpg
-        of = ["/".join(n.split("/")[1:-1]) for n in f.names]; classes = sorted(set(of)); label = np.searchsorted(classes, of)
-    else: of = [f.class_names[y] for y in f.label]; classes = [c for c in f.class_names if c not in skip]; label = np.searchsorted(classes, of)
-    keep = np.array([o not in skip for o in of]); split, notes = settle_parts(np.full(int(keep.sum()), ""), label[keep])
-    return ImageSet(b.name, FileImages(pictures, (f.names[int(i)] for i in np.flatnonzero(keep)), max_pixels), label[keep], [tidy(b, c) for c in classes], split, b.templates,
-                    notes=[f"{b.split_file} is absent; {notes[0]}, so figures do not compare with published ones"] + problems_note(f.problems))
+    f = scan(pictures)
+    skip = {"BACKGROUND_Google", "Faces_easy"} if b.name == "caltech101" else set()
+    if b.name == "sun397":  # SUN397/a/apartment_building/outdoor/sun_....jpg
+        of = ["/".join(n.split("/")[1:-1]) for n in f.names]
+        classes = sorted(set(of))
+        label = np.searchsorted(classes, of)
+    else:
+        of = [f.class_names[y] for y in f.label]
+        classes = [c for c in f.class_names if c not in skip]
+        label = np.searchsorted(classes, of)
+    keep = np.array([o not in skip for o in of])
+    split, notes = settle_parts(np.full(int(keep.sum()), ""), label[keep])
+    return ImageSet(
+        b.name,
+        FileImages(pictures, (f.names[int(i)] for i in np.flatnonzero(keep)), max_pixels),
+        label[keep],
+        [tidy(b, c) for c in classes],
+        split,
+        b.templates,
+        notes=[f"{b.split_file} is absent; {notes[0]}, so figures do not compare with published ones"]
+        + problems_note(f.problems),
+    )
+
 
 def aircraft_set(b: Benchmark, base: Path, missing: str = "error", max_pixels: int = MAX_PIXELS) -> ImageSet:
     "FGVC-Aircraft's variants from its own text files, which CoOp's and torchvision's layouts share."
-    def lines(n): need((base/n).is_file(), f"{b.title}: {n} is not in {base}."); return (base/n).read_text(encoding="utf-8").splitlines()
-    classes = [c.strip() for c in lines("variants.txt") if c.strip()]; number = {c: i for i, c in enumerate(classes)}
-    rows = [(f"images/{l.split(' ', 1)[0]}.jpg", number[l.split(" ", 1)[1].strip()], p) for p in ("train", "val", "test") for l in lines(f"images_variant_{p}.txt") if l.strip()]
+
+    def lines(n):
+        need((base / n).is_file(), f"{b.title}: {n} is not in {base}.")
+        return (base / n).read_text(encoding="utf-8").splitlines()
+
+    classes = [c.strip() for c in lines("variants.txt") if c.strip()]
+    number = {c: i for i, c in enumerate(classes)}
+    rows = [
+        (f"images/{l.split(' ', 1)[0]}.jpg", number[l.split(" ", 1)[1].strip()], p)
+        for p in ("train", "val", "test")
+        for l in lines(f"images_variant_{p}.txt")
+        if l.strip()
+    ]
     keep, dropped = keep_existing(base, [r[0] for r in rows], b.name, missing)
-    return ImageSet(b.name, FileImages(base, (rows[int(i)][0] for i in keep), max_pixels), np.array([rows[int(i)][1] for i in keep]), classes, np.array([rows[int(i)][2] for i in keep]), b.templates, notes=dropped)
+    return ImageSet(
+        b.name,
+        FileImages(base, (rows[int(i)][0] for i in keep), max_pixels),
+        np.array([rows[int(i)][1] for i in keep]),
+        classes,
+        np.array([rows[int(i)][2] for i in keep]),
+        b.templates,
+        notes=dropped,
+    )
 
 # %% ../nbs/06_benchmarks.ipynb #accbe902
 @functools.lru_cache(maxsize=8)
@@ -183,100 +554,207 @@ def imagenet_names(file: Path | None = None) -> dict[str, str]:
     "WordNet id -> class name of the 1,000 ImageNet classes, in the order of the ids; from `file` (CoOp's classnames.txt) or from timm and open_clip."
     if file is not None:
         rows = [l.split(" ", 1) for l in file.read_text(encoding="utf-8").splitlines() if l.strip()]
-        need(all(len(r) == 2 and re.fullmatch(r"n\d{8}", r[0]) for r in rows), f"{file} is no list of 'n01440764 tench' lines.")
+        need(
+            all(len(r) == 2 and re.fullmatch(r"n\d{8}", r[0]) for r in rows),
+            f"{file} is no list of 'n01440764 tench' lines.",
+        )
         return {w: n.strip() for w, n in sorted(rows)}
     from open_clip import IMAGENET_CLASSNAMES
     from timm.data import ImageNetInfo
+
     return dict(zip(ImageNetInfo("imagenet-1k").label_names(), IMAGENET_CLASSNAMES))
+
 
 def columns(ids: Sequence[str], of: Sequence[str]) -> np.ndarray:
     "For each class id its number in `of`, e.g. ImageNet-A's 200 classes among the 1,000; `ValueError` for an id that is not there."
-    number = {w: i for i, w in enumerate(of)}; absent = [w for w in ids if w not in number]
-    need(not absent, f"{len(absent)} of {len(ids)} classes are not among the {len(of)}: {', '.join(absent[:10])}.")
+    number = {w: i for i, w in enumerate(of)}
+    absent = [w for w in ids if w not in number]
+    need(
+        not absent,
+        f"{len(absent)} of {len(ids)} classes are not among the {len(of)}: {', '.join(absent[:10])}.",
+    )
     return np.array([number[w] for w in ids], dtype=np.int64)
 
-def imagenet_set(b: Benchmark, base: Path, pictures: Path, root=None, max_pixels: int = MAX_PIXELS) -> ImageSet:
+
+def imagenet_set(
+    b: Benchmark, base: Path, pictures: Path, root=None, max_pixels: int = MAX_PIXELS
+) -> ImageSet:
     "ImageNet or a relative: class folders named by WordNet id (or 0 to 999), in train/val or as one test part."
-    lists = [base/"classnames.txt", *(r/"imagenet"/"classnames.txt" for r in roots(root))]
-    names = imagenet_names(next((f for f in lists if f.is_file()), None)); f = scan(pictures); order = list(names)
-    numbers = all(c.isdigit() for c in f.class_names); last = max(map(int, f.class_names)) if numbers else 0
+    lists = [base / "classnames.txt", *(r / "imagenet" / "classnames.txt" for r in roots(root))]
+    names = imagenet_names(next((f for f in lists if f.is_file()), None))
+    f = scan(pictures)
+    order = list(names)
+    numbers = all(c.isdigit() for c in f.class_names)
+    last = max(map(int, f.class_names)) if numbers else 0
     need(last < len(order), f"{b.title}: folder {last} is beyond class {len(order) - 1}.")
-    folder_ids = [order[int(c)] if numbers else c for c in f.class_names]; ids = sorted(folder_ids)
-    odd = [w for w in ids if w not in names]; need(not odd, f"{b.title}: {pictures} has folders that are no ImageNet classes: {', '.join(odd[:10])}.")
-    parts, notes = settle_parts(f.split, f.label) if f.split.astype(bool).any() else (np.full(len(f.label), "test"), [])
-    return ImageSet(b.name, FileImages(pictures, f.names, max_pixels), columns(folder_ids, ids)[f.label], [names[w] for w in ids], parts, b.templates,
-                    notes=notes + problems_note(f.problems), class_ids=ids)
+    folder_ids = [order[int(c)] if numbers else c for c in f.class_names]
+    ids = sorted(folder_ids)
+    odd = [w for w in ids if w not in names]
+    need(not odd, f"{b.title}: {pictures} has folders that are no ImageNet classes: {', '.join(odd[:10])}.")
+    parts, notes = (
+        settle_parts(f.split, f.label) if f.split.astype(bool).any() else (np.full(len(f.label), "test"), [])
+    )
+    return ImageSet(
+        b.name,
+        FileImages(pictures, f.names, max_pixels),
+        columns(folder_ids, ids)[f.label],
+        [names[w] for w in ids],
+        parts,
+        b.templates,
+        notes=notes + problems_note(f.problems),
+        class_ids=ids,
+    )
 
 # %% ../nbs/06_benchmarks.ipynb #8c33106b
 ARRAY_NAMES = {"T-shirt/top": "t-shirt", "Ankle boot": "ankle boot"}
 
+
 def array_set(b: Benchmark, root=None) -> ImageSet:
     "STL-10, CIFAR-10/100 or Fashion-MNIST through torchvision; `ValueError` when the files are absent or damaged."
     import torchvision.datasets
-    where = next((r for r in roots(root) if (r/b.folders[0]).is_dir()), None)
+
+    where = next((r for r in roots(root) if (r / b.folders[0]).is_dir()), None)
     need(where, f"{b.title} is not in {roots(root)[0]}: {how_to_get(b)}.")
-    cls = getattr(torchvision.datasets, b.fetch); test = dict(split="test") if b.fetch == "STL10" else dict(train=False)
-    try: parts = [cls(str(where)), cls(str(where), **test)]
-    except RuntimeError as e: raise ValueError(f"{b.title} in {where/b.folders[0]} is incomplete or damaged ({str(e).splitlines()[0]}): delete it; {how_to_get(b)}.") from e
+    cls = getattr(torchvision.datasets, b.fetch)
+    test = dict(split="test") if b.fetch == "STL10" else dict(train=False)
+    try:
+        parts = [cls(str(where)), cls(str(where), **test)]
+    except RuntimeError as e:
+        raise ValueError(
+            f"{b.title} in {where / b.folders[0]} is incomplete or damaged ({str(e).splitlines()[0]}): delete it; {how_to_get(b)}."
+        ) from e
     pixels = np.concatenate([np.asarray(p.data) for p in parts])
-    if b.fetch == "STL10": pixels = pixels.transpose(0, 2, 3, 1)
-    label = np.concatenate([np.asarray(getattr(p, "labels", None) if hasattr(p, "labels") else p.targets) for p in parts])
-    return ImageSet(b.name, PixelImages(pixels), label, [ARRAY_NAMES.get(c, c).replace("_", " ") for c in parts[0].classes], np.repeat(["train", "test"], [len(p.data) for p in parts]), b.templates)
+    if b.fetch == "STL10":
+        pixels = pixels.transpose(0, 2, 3, 1)
+    label = np.concatenate(
+        [np.asarray(getattr(p, "labels", None) if hasattr(p, "labels") else p.targets) for p in parts]
+    )
+    return ImageSet(
+        b.name,
+        PixelImages(pixels),
+        label,
+        [ARRAY_NAMES.get(c, c).replace("_", " ") for c in parts[0].classes],
+        np.repeat(["train", "test"], [len(p.data) for p in parts]),
+        b.templates,
+    )
 
 # %% ../nbs/06_benchmarks.ipynb #9755e354
-def load_benchmark(b: Benchmark, root=None, split=None, missing: str = "error", download: bool = False, names: str = "coop", max_pixels: int = MAX_PIXELS) -> ImageSet:
+def load_benchmark(
+    b: Benchmark,
+    root=None,
+    split=None,
+    missing: str = "error",
+    download: bool = False,
+    names: str = "coop",
+    max_pixels: int = MAX_PIXELS,
+) -> ImageSet:
     """A data set of the table. `split`: another split file; `missing`: 'error' or 'drop' for files that it lists and the disk has not; `download`: fetch it first; `names`: EuroSAT's name set.
 
     Raises `ValueError` that says what to put where when it is absent."""
-    if download: fetch(b, root)
-    if b.fetch in ARRAYS: return array_set(b, root)
+    if download:
+        fetch(b, root)
+    if b.fetch in ARRAYS:
+        return array_set(b, root)
     base, pictures = locate(b, root)
-    if b.name.startswith("imagenet"): return imagenet_set(b, base, pictures, root, max_pixels)
-    if b.name == "fgvc_aircraft": return aircraft_set(b, base, missing, max_pixels)
+    if b.name.startswith("imagenet"):
+        return imagenet_set(b, base, pictures, root, max_pixels)
+    if b.name == "fgvc_aircraft":
+        return aircraft_set(b, base, missing, max_pixels)
     file = Path(split) if split else split_path(b, base, root)
-    if file: images = listed_set(b, pictures, file, missing, max_pixels)
-    elif b.parts: images = _official(b, base, max_pixels)
+    if file:
+        images = listed_set(b, pictures, file, missing, max_pixels)
+    elif b.parts:
+        images = _official(b, base, max_pixels)
     else:
         need(b.fetch, f"{b.title} needs {b.split_file} in {base}: {how_to_get(b)}.")
         images = class_folder_set(b, pictures, max_pixels)
     return with_names(images, names) if b.name == "eurosat" else images
 
+
 def _official(b: Benchmark, base: Path, max_pixels: int) -> ImageSet:
-    try: return official_set(b, base, max_pixels)
+    try:
+        return official_set(b, base, max_pixels)
     except (RuntimeError, OSError) as e:
-        raise ValueError(f"{b.title}: neither {b.split_file} nor the files of torchvision's layout are in {base} ({str(e).splitlines()[0]}): {how_to_get(b)}.") from e
+        raise ValueError(
+            f"{b.title}: neither {b.split_file} nor the files of torchvision's layout are in {base} ({str(e).splitlines()[0]}): {how_to_get(b)}."
+        ) from e
+
 
 def _enter(b: Benchmark) -> None:
-    def load(root=None, split=None, missing: str = "error", download: bool = False, names: str = "coop", max_pixels: int = MAX_PIXELS) -> ImageSet:
+    def load(
+        root=None,
+        split=None,
+        missing: str = "error",
+        download: bool = False,
+        names: str = "coop",
+        max_pixels: int = MAX_PIXELS,
+    ) -> ImageSet:
         return load_benchmark(b, root, split, missing, download, names, max_pixels)
-    load.__doc__ = f"{b.title}: {b.classes} classes."; register_dataset(b.name)(load)
+
+    load.__doc__ = f"{b.title}: {b.classes} classes."
+    register_dataset(b.name)(load)
+
 
 for _b in BENCHMARKS.values():
-    if _b.name not in DATASETS: _enter(_b)
+    if _b.name not in DATASETS:
+        _enter(_b)
 
 # %% ../nbs/06_benchmarks.ipynb #46e76541
 class _HubImages:
     "Images of one or more `datasets` tables in a row, decoded when asked for."
-    def __init__(self, tables: Sequence[Any], column: str): self.tables, self.column, self.ends = tables, column, np.cumsum([len(t) for t in tables])
-    def __len__(self): return int(self.ends[-1])
+
+    def __init__(self, tables: Sequence[Any], column: str):
+        self.tables, self.column, self.ends = tables, column, np.cumsum([len(t) for t in tables])
+
+    def __len__(self):
+        return int(self.ends[-1])
+
     def __getitem__(self, i):
         from cmm_nb.files import UnreadableImage, to_rgb
-        k = int(np.searchsorted(self.ends, i, side="right")); row = int(i) - int(self.ends[k - 1] if k else 0)
-        try: return to_rgb(self.tables[k][row][self.column])
-        except Exception as e: raise UnreadableImage(f"row {i}", f"cannot be decoded ({type(e).__name__})") from None
+
+        k = int(np.searchsorted(self.ends, i, side="right"))
+        row = int(i) - int(self.ends[k - 1] if k else 0)
+        try:
+            return to_rgb(self.tables[k][row][self.column])
+        except Exception as e:
+            raise UnreadableImage(f"row {i}", f"cannot be decoded ({type(e).__name__})") from None
+
 
 @register_dataset("hf:")
-def hub_set(name: str, image: str = "", label: str = "", templates: str = "a photo of a {}.", val_is: str = "test") -> ImageSet:
+def hub_set(
+    name: str, image: str = "", label: str = "", templates: str = "a photo of a {}.", val_is: str = "test"
+) -> ImageSet:
     "A data set through Hugging Face's `datasets`; `image` and `label` name its columns where there are several. `ValueError` without the library or such columns."
-    try: import datasets
-    except ImportError: raise ValueError(f"hf:{name} needs the library datasets: pip install datasets.") from None
-    try: tables = dict(datasets.load_dataset(name))
-    except Exception as e: raise ValueError(f"hf:{name} could not be loaded ({type(e).__name__}: {(str(e).splitlines() or [''])[0]}): check the name and the network.") from e
-    part = {"train": "train", "validation": "val", "valid": "val", "val": "val", "test": "test"}; used = [p for p in tables if p in part]
+    try:
+        import datasets
+    except ImportError:
+        raise ValueError(f"hf:{name} needs the library datasets: pip install datasets.") from None
+    try:
+        tables = dict(datasets.load_dataset(name))
+    except Exception as e:
+        raise ValueError(
+            f"hf:{name} could not be loaded ({type(e).__name__}: {(str(e).splitlines() or [''])[0]}): check the name and the network."
+        ) from e
+    part = {"train": "train", "validation": "val", "valid": "val", "val": "val", "test": "test"}
+    used = [p for p in tables if p in part]
     need(used, f"hf:{name} has the parts {', '.join(tables)}, none of them train, validation or test.")
-    features = tables[used[0]].features; kind = {c: type(f).__name__ for c, f in features.items()}
-    image = image or next((c for c, k in kind.items() if k == "Image"), ""); label = label or next((c for c, k in kind.items() if k == "ClassLabel"), "")
-    need(image in kind and kind.get(label) == "ClassLabel", f"hf:{name} needs a column of images and one of classes; it has {', '.join(f'{c} ({k})' for c, k in kind.items())}.")
-    y = np.concatenate([np.asarray(tables[p][label]) for p in used]); need(y.min() >= 0, f"hf:{name} has images without a class ({(y < 0).sum()}).")
+    features = tables[used[0]].features
+    kind = {c: type(f).__name__ for c, f in features.items()}
+    image = image or next((c for c, k in kind.items() if k == "Image"), "")
+    label = label or next((c for c, k in kind.items() if k == "ClassLabel"), "")
+    need(
+        image in kind and kind.get(label) == "ClassLabel",
+        f"hf:{name} needs a column of images and one of classes; it has {', '.join(f'{c} ({k})' for c, k in kind.items())}.",
+    )
+    y = np.concatenate([np.asarray(tables[p][label]) for p in used])
+    need(y.min() >= 0, f"hf:{name} has images without a class ({(y < 0).sum()}).")
     split, notes = settle_parts(np.repeat([part[p] for p in used], [len(tables[p]) for p in used]), y, val_is)
-    return ImageSet(name.split("/")[-1], _HubImages([tables[p] for p in used], image), y, list(features[label].names), split, templates, notes=notes)
+    return ImageSet(
+        name.split("/")[-1],
+        _HubImages([tables[p] for p in used], image),
+        y,
+        list(features[label].names),
+        split,
+        templates,
+        notes=notes,
+    )

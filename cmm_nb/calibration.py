@@ -22,7 +22,8 @@ def class_means(X: np.ndarray, y: np.ndarray, n_classes: int) -> np.ndarray:
     "Unit means (C, d) of each class's unit rows: prototypes made of images; `ValueError` for a class without a row."
     Z, counts = l2norm(np.asarray(X, dtype=np.float32)), np.bincount(y, minlength=n_classes)
     need(counts.all(), f"Class {int(counts.argmin())} has no image to make a prototype of.")
-    sums = np.zeros((n_classes, Z.shape[1]), np.float32); np.add.at(sums, y, Z)
+    sums = np.zeros((n_classes, Z.shape[1]), np.float32)
+    np.add.at(sums, y, Z)
     empty = np.linalg.norm(sums, axis=1) < 1e-6
     sums[empty] = Z[[np.flatnonzero(y == c)[0] for c in np.flatnonzero(empty)]]
     return l2norm(sums)
@@ -31,52 +32,85 @@ def class_means(X: np.ndarray, y: np.ndarray, n_classes: int) -> np.ndarray:
 @dataclass
 class HeldOut:
     "Images judged by classifiers that had not seen them: `rows` (h,) of the support set, `logits` (h, C), `label` (h,), `unit` (h,) see `top_unit`; `text_only`: their classes stood on text alone."
+
     rows: np.ndarray
     logits: np.ndarray
     label: np.ndarray
     unit: np.ndarray | float = 1.0
     text_only: bool = False
 
+
 def top_unit(fitted: Fitted, X: np.ndarray) -> float:
     "The size of a classifier's largest logits on the images X (N, d) it was fitted on: what its scores are measured in."
     return float(np.abs(fitted.logits(X).max(1)).mean().clip(1e-9))
 
+
 def _deal(y: np.ndarray, folds: int, seed: int, texts: bool) -> tuple[np.ndarray, bool]:
     "Fold number of every image, -1 for one that is never out; and whether classes stand on text alone."
-    n = np.bincount(y); one_each = n.max() == 1
-    if one_each: return (np.random.default_rng(seed).permutation(len(y)) % 4 if texts and len(y) > 1 else np.full(len(y), -1)), True
+    n = np.bincount(y)
+    one_each = n.max() == 1
+    if one_each:
+        return (
+            np.random.default_rng(seed).permutation(len(y)) % 4
+            if texts and len(y) > 1
+            else np.full(len(y), -1)
+        ), True
     f = _folds(torch.as_tensor(y), min(folds, int(n.max())), seed).numpy()
     return np.where(n[y] > 1, f, -1), False
 
 # %% ../nbs/31_calibration.ipynb #52165bc9
-def hold_out(method: str, X: np.ndarray, y: np.ndarray, T0: np.ndarray | None = None, logit_scale: float = 100.0, folds: int = 4, seed: int = 1,
-             device: str = "cpu", **settings: Any) -> HeldOut | None:
+def hold_out(
+    method: str,
+    X: np.ndarray,
+    y: np.ndarray,
+    T0: np.ndarray | None = None,
+    logit_scale: float = 100.0,
+    folds: int = 4,
+    seed: int = 1,
+    device: str = "cpu",
+    **settings: Any,
+) -> HeldOut | None:
     """Cross-fitted logits of the support images X (N, d), y (N,) under a method of `METHODS`; None when nothing can be held out.
 
     T0 (C, d): text prototypes, or None for class means. All folds are fitted side by side where the method can."""
-    X, y = np.asarray(X, dtype=np.float32), np.asarray(y); f, text_only = _deal(y, folds, seed, T0 is not None)
-    if f.max() < 0: return None
+    X, y = np.asarray(X, dtype=np.float32), np.asarray(y)
+    f, text_only = _deal(y, folds, seed, T0 is not None)
+    if f.max() < 0:
+        return None
     C = int(y.max()) + 1 if T0 is None else len(T0)
-    full = make_task(X, y, class_means(X, y, C) if T0 is None else T0, logit_scale=logit_scale, seed=seed, device=device)
+    full = make_task(
+        X, y, class_means(X, y, C) if T0 is None else T0, logit_scale=logit_scale, seed=seed, device=device
+    )
+
     def without(i) -> Task:
-        keep = f != i; k = torch.as_tensor(keep, device=full.device)
-        means = full.T0 if T0 is not None else torch.as_tensor(class_means(X[keep], y[keep], C), device=full.device)
+        keep = f != i
+        k = torch.as_tensor(keep, device=full.device)
+        means = (
+            full.T0
+            if T0 is not None
+            else torch.as_tensor(class_means(X[keep], y[keep], C), device=full.device)
+        )
         return Task(full.X[k], full.y[k], means, None, None, full.logit_scale, seed)
+
     used = [i for i in range(f.max() + 1) if (f == i).any()]
     fits = fit_many(method, [without(i) for i in used], **settings)
     rows = np.concatenate([np.flatnonzero(f == i) for i in used])
     unit = np.concatenate([np.full((f == i).sum(), top_unit(m, X[f != i])) for i, m in zip(used, fits)])
-    return HeldOut(rows, np.concatenate([m.logits(X[f == i]) for i, m in zip(used, fits)]), y[rows], unit, text_only)
+    return HeldOut(
+        rows, np.concatenate([m.logits(X[f == i]) for i, m in zip(used, fits)]), y[rows], unit, text_only
+    )
 
 # %% ../nbs/31_calibration.ipynb #12e52c67
 _GRID = np.exp(np.linspace(-3, 3, 121))
 
-def fit_temperature(held: HeldOut | None, prior: float = .5, bar: float = 3.0) -> float:
+
+def fit_temperature(held: HeldOut | None, prior: float = 0.5, bar: float = 3.0) -> float:
     "Temperature theta of softmax(S/theta) from held-out logits: the most likely one under log theta ~ N(0, prior^2), or 1 where the evidence (nats) stays below `bar`."
-    if held is None: return 1.0
+    if held is None:
+        return 1.0
     S = held.logits.astype(np.float64)
-    cost = np.array([len(S)*nll(S/t, held.label) + np.log(t)**2/(2*prior**2) for t in _GRID])
-    best, gain = _GRID[cost.argmin()], len(S)*nll(S, held.label) - cost.min()
+    cost = np.array([len(S) * nll(S / t, held.label) + np.log(t) ** 2 / (2 * prior**2) for t in _GRID])
+    best, gain = _GRID[cost.argmin()], len(S) * nll(S, held.label) - cost.min()
     return float(best if (best < 1 if held.text_only else gain > bar) else 1.0)
 
 # %% ../nbs/31_calibration.ipynb #e4188ef8
@@ -87,11 +121,21 @@ def known_score(logits: np.ndarray, unit: np.ndarray | float = 1.0) -> np.ndarra
 # %% ../nbs/31_calibration.ipynb #e5111866
 def strangeness(scores: np.ndarray, held_scores: np.ndarray) -> np.ndarray:
     "Conformal p-values (n,) that pictures with `scores` (n,) belong to a known class, from held-out known pictures' scores (h,)."
-    return (1 + np.searchsorted(np.sort(held_scores), np.asarray(scores), side="right")) / (len(held_scores) + 1)
+    return (1 + np.searchsorted(np.sort(held_scores), np.asarray(scores), side="right")) / (
+        len(held_scores) + 1
+    )
 
-def unknown(scores: np.ndarray, held_scores: np.ndarray | None, false_alarm: float = .05) -> np.ndarray:
+
+def unknown(scores: np.ndarray, held_scores: np.ndarray | None, false_alarm: float = 0.05) -> np.ndarray:
     "True (n,) where a picture belongs to no known class, so that a share of about `false_alarm` of the known ones is turned away; `ValueError` when too few are held out to say."
     need(0 < false_alarm < 1, f"false_alarm is a share between 0 and 1, e.g. 0.05, not {false_alarm!r}.")
-    h, least = 0 if held_scores is None else len(held_scores), int(np.ceil(1/false_alarm - 1e-9)) - 1
-    need(h >= least, f"A false-alarm rate of {false_alarm:g} needs at least {least} held-out images, and there are {h}: label more images (two or more a class) or allow a larger rate.")
-    return strangeness(scores, held_scores) <= false_alarm if held_scores is not None else np.zeros(len(scores), bool)
+    h, least = 0 if held_scores is None else len(held_scores), int(np.ceil(1 / false_alarm - 1e-9)) - 1
+    need(
+        h >= least,
+        f"A false-alarm rate of {false_alarm:g} needs at least {least} held-out images, and there are {h}: label more images (two or more a class) or allow a larger rate.",
+    )
+    return (
+        strangeness(scores, held_scores) <= false_alarm
+        if held_scores is not None
+        else np.zeros(len(scores), bool)
+    )

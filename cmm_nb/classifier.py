@@ -17,7 +17,16 @@ from typing import Any, Mapping, Sequence, TypeVar
 
 import numpy as np
 import torch
-from .calibration import HeldOut, class_means, fit_temperature, hold_out, known_score, strangeness, top_unit, unknown
+from cmm_nb.calibration import (
+    HeldOut,
+    class_means,
+    fit_temperature,
+    hold_out,
+    known_score,
+    strangeness,
+    top_unit,
+    unknown,
+)
 from .core import atomic_path, content_hash, l2norm, need, pick, versions
 from .data import ImageSet, pixel_hash
 from .encoders import Encoder, load_encoder
@@ -35,16 +44,32 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 # %% ../nbs/32_classifier.ipynb #98857e6c
 class Pictures(Sequence):
     "Paths or PIL images as a sequence of upright RGB images, decoded when asked for; `UnreadableImage` names one that cannot be used."
-    def __init__(self, items: Sequence): self.items = list(items)
-    def __len__(self) -> int: return len(self.items)
-    def _is_file(self, i: int) -> bool: return isinstance(self.items[i], (str, os.PathLike))
-    def name(self, i: int) -> str: return str(self.items[i]) if self._is_file(i) else f"picture {i}"
+
+    def __init__(self, items: Sequence):
+        self.items = list(items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def _is_file(self, i: int) -> bool:
+        return isinstance(self.items[i], (str, os.PathLike))
+
+    def name(self, i: int) -> str:
+        return str(self.items[i]) if self._is_file(i) else f"picture {i}"
+
     @property
-    def paths(self) -> list[str]: return [self.name(i) for i in range(len(self))]
+    def paths(self) -> list[str]:
+        return [self.name(i) for i in range(len(self))]
+
     def __getitem__(self, i):
-        if self._is_file(i): return open_image(self.items[i])
-        need(hasattr(self.items[i], "getexif"), f"Picture {i} is a {type(self.items[i]).__name__}: give paths or PIL images.")
+        if self._is_file(i):
+            return open_image(self.items[i])
+        need(
+            hasattr(self.items[i], "getexif"),
+            f"Picture {i} is a {type(self.items[i]).__name__}: give paths or PIL images.",
+        )
         return to_rgb(self.items[i])
+
     def hashes(self) -> list[str]:
         "One hash a picture: of the file's bytes, or of the pixels."
         files = iter(file_hashes(str(self.items[i]) for i in range(len(self)) if self._is_file(i)))
@@ -53,104 +78,208 @@ class Pictures(Sequence):
 # %% ../nbs/32_classifier.ipynb #15f86470
 def picture_files(folder) -> list[Path]:
     "All picture files below `folder`; hidden ones and what operating systems drop are left out."
-    return [Path(folder)/n for n in walk(folder, folder, [])]
+    return [Path(folder) / n for n in walk(folder, folder, [])]
+
 
 def class_folders(folder) -> tuple[list[Path], list[str]]:
     "Picture files and their labels from a folder of class folders; `ValueError` for a folder of another kind."
-    f = scan(folder); parts = sorted(set(f.split.tolist()) - {""})
-    need(not parts, f"{folder} holds the parts {', '.join(parts)}, not classes: give the path of one of them.")
-    need(len(f.names), f"There is no picture in {folder}: it should hold one folder per class with pictures in it.")
-    return [Path(folder)/n for n in f.names], [f.class_names[i] for i in f.label]
+    f = scan(folder)
+    parts = sorted(set(f.split.tolist()) - {""})
+    need(
+        not parts, f"{folder} holds the parts {', '.join(parts)}, not classes: give the path of one of them."
+    )
+    need(
+        len(f.names),
+        f"There is no picture in {folder}: it should hold one folder per class with pictures in it.",
+    )
+    return [Path(folder) / n for n in f.names], [f.class_names[i] for i in f.label]
 
 # %% ../nbs/32_classifier.ipynb #7e480ab7
 def _frame(X, y):
     "Pictures and labels of a table with the columns path and label."
     paths, y = [str(p) for p in X["path"]], list(X["label"]) if y is None and "label" in X else y
-    need(paths, "The table has no row: give one picture per row."); return Pictures(paths), y
+    need(paths, "The table has no row: give one picture per row.")
+    return Pictures(paths), y
+
 
 def _csv(path, y):
     import csv
-    with open(path, newline="", encoding="utf-8-sig") as f: rows = list(csv.DictReader(f))
+
+    with open(path, newline="", encoding="utf-8-sig") as f:
+        rows = list(csv.DictReader(f))
     need(rows and "path" in rows[0], f"{path} needs the columns path and label, and at least one row.")
-    here = [str(Path(path).parent/r["path"]) for r in rows]
+    here = [str(Path(path).parent / r["path"]) for r in rows]
     return _frame({"path": here} | ({"label": [r["label"] for r in rows]} if "label" in rows[0] else {}), y)
+
 
 def sort_input(X: Any, y: Any = None, labelled: bool = False) -> tuple[Any, Any]:
     """`X` as `Pictures`, or as it is when it holds features; and the labels, read off folders and tables where `y` is None.
 
     `labelled`: a folder must be one of class folders; else all pictures below it are taken. Raises `ValueError` for an empty list or a mixture."""
     from PIL import Image
+
     if isinstance(X, (str, os.PathLike)):
         p = Path(X)
-        if p.suffix.lower() == ".csv": return _csv(p, y)
-        if p.is_file() or not p.exists(): return Pictures([p]), y
-        if labelled and y is None: files, names = class_folders(p); return Pictures(files), names
-        files = picture_files(p); need(files, f"There is no picture in {p}."); return Pictures(files), y
-    if isinstance(X, Image.Image): return Pictures([X]), y
-    if hasattr(X, "columns") and "path" in X.columns: return _frame(X, y)
-    if isinstance(X, (list, tuple)) or getattr(X, "dtype", None) == object or getattr(getattr(X, "dtype", None), "kind", "") == "U":
-        kinds = {isinstance(o, (str, os.PathLike, Image.Image)) for o in X} if isinstance(X, (list, tuple)) or np.ndim(X) == 1 else {False}
-        need(kinds, "There is no picture: the list is empty."); need(len(kinds) == 1, "The list mixes pictures and numbers: give pictures (paths or PIL images), or a matrix of features.")
-        if kinds == {True}: return Pictures(X), y
-        widths = sorted({np.shape(o)[0] for o in X if np.ndim(o) == 1}); need(len(widths) < 2, f"The rows of features are of different widths ({', '.join(map(str, widths[:5]))}): they must come from one encoder.")
+        if p.suffix.lower() == ".csv":
+            return _csv(p, y)
+        if p.is_file() or not p.exists():
+            return Pictures([p]), y
+        if labelled and y is None:
+            files, names = class_folders(p)
+            return Pictures(files), names
+        files = picture_files(p)
+        need(files, f"There is no picture in {p}.")
+        return Pictures(files), y
+    if isinstance(X, Image.Image):
+        return Pictures([X]), y
+    if hasattr(X, "columns") and "path" in X.columns:
+        return _frame(X, y)
+    if (
+        isinstance(X, (list, tuple))
+        or getattr(X, "dtype", None) == object
+        or getattr(getattr(X, "dtype", None), "kind", "") == "U"
+    ):
+        kinds = (
+            {isinstance(o, (str, os.PathLike, Image.Image)) for o in X}
+            if isinstance(X, (list, tuple)) or np.ndim(X) == 1
+            else {False}
+        )
+        need(kinds, "There is no picture: the list is empty.")
+        need(
+            len(kinds) == 1,
+            "The list mixes pictures and numbers: give pictures (paths or PIL images), or a matrix of features.",
+        )
+        if kinds == {True}:
+            return Pictures(X), y
+        widths = sorted({np.shape(o)[0] for o in X if np.ndim(o) == 1})
+        need(
+            len(widths) < 2,
+            f"The rows of features are of different widths ({', '.join(map(str, widths[:5]))}): they must come from one encoder.",
+        )
     return X, y
 
 # %% ../nbs/32_classifier.ipynb #9a9bf125
 def label_vector(y: Any, n: int) -> np.ndarray:
     "Labels (n,) as a vector; `ValueError` when they are missing, too few or too many, of mixed types, or no classes."
-    need(y is not None, "requires y to be passed, but the target y is None: give a label for each picture, or a folder of class folders.")
-    kinds = {"numbers" if isinstance(v, (int, float, np.number)) else "text" for v in y} if isinstance(y, (list, tuple)) else set()
+    need(
+        y is not None,
+        "requires y to be passed, but the target y is None: give a label for each picture, or a folder of class folders.",
+    )
+    kinds = (
+        {"numbers" if isinstance(v, (int, float, np.number)) else "text" for v in y}
+        if isinstance(y, (list, tuple))
+        else set()
+    )
     need(len(kinds) < 2, "The labels mix text and numbers: use one kind.")
     y = column_or_1d(y, warn=True)
     need(len(y) == n, f"{len(y)} labels for {n} pictures: give one label for each.")
-    gone = np.array([v is None or v != v for v in y.tolist()]); need(not gone.any(), f"Input y contains NaN: {gone.sum()} labels are missing, the first is that of row {int(gone.argmax())}.")
-    check_classification_targets(y); return y
+    gone = np.array([v is None or v != v for v in y.tolist()])
+    need(
+        not gone.any(),
+        f"Input y contains NaN: {gone.sum()} labels are missing, the first is that of row {int(gone.argmax())}.",
+    )
+    check_classification_targets(y)
+    return y
+
 
 def sort_labels(y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
     "`classes` (C,) sorted and class numbers (n,) of labels that `label_vector` accepts; `ValueError` for a single class."
     classes, number = np.unique(label_vector(y, n), return_inverse=True)
-    need(len(classes) > 1, f"There is only one class, {classes.tolist()[0]!r}: a classifier needs pictures of two or more."); return classes, number
+    need(
+        len(classes) > 1,
+        f"There is only one class, {classes.tolist()[0]!r}: a classifier needs pictures of two or more.",
+    )
+    return classes, number
+
 
 def names_of(classes: np.ndarray, class_names: Any = None) -> list[str]:
     "Words for the prompts, one per class: `class_names` is None, a dictionary from label to words, or a list in the order of `classes`."
-    if isinstance(class_names, Mapping): return [str(class_names.get(c, c)) for c in classes.tolist()]
-    if class_names is None: return [str(c) for c in classes.tolist()]
-    need(not isinstance(class_names, str) and len(class_names) == len(classes), f"class_names must name {len(classes)} classes in this order: {', '.join(map(str, classes[:20]))}.")
+    if isinstance(class_names, Mapping):
+        return [str(class_names.get(c, c)) for c in classes.tolist()]
+    if class_names is None:
+        return [str(c) for c in classes.tolist()]
+    need(
+        not isinstance(class_names, str) and len(class_names) == len(classes),
+        f"class_names must name {len(classes)} classes in this order: {', '.join(map(str, classes[:20]))}.",
+    )
     return [str(c) for c in class_names]
 
 # %% ../nbs/32_classifier.ipynb #d7657c16
 def text_rows(text_features: Any, classes: np.ndarray, width: int) -> np.ndarray | None:
     "Text prototypes (C, d) for `classes` from a matrix or a dictionary of rows; None for None. `ValueError` for rows that do not fit."
-    if text_features is None: return None
+    if text_features is None:
+        return None
     if isinstance(text_features, Mapping):
         lost = [c for c in classes.tolist() if c not in text_features]
-        need(not lost, f"text_features has no row for class {lost[0] if lost else ''!r}."); text_features = np.stack([np.asarray(text_features[c]) for c in classes.tolist()])
+        need(not lost, f"text_features has no row for class {lost[0] if lost else ''!r}.")
+        text_features = np.stack([np.asarray(text_features[c]) for c in classes.tolist()])
     T = text_features if hasattr(text_features, "detach") else np.asarray(text_features, dtype=np.float32)
-    need(T.ndim == 2 and len(T) == len(classes), f"text_features must hold one row for each of the {len(classes)} classes of y, in the order of classes_, not shape {tuple(T.shape)}; a dictionary from label to row may hold more.")
-    need(T.shape[1] == width, f"The features are {width} wide and text_features {T.shape[1]}: both must come from one encoder.")
+    need(
+        T.ndim == 2 and len(T) == len(classes),
+        f"text_features must hold one row for each of the {len(classes)} classes of y, in the order of classes_, not shape {tuple(T.shape)}; a dictionary from label to row may hold more.",
+    )
+    need(
+        T.shape[1] == width,
+        f"The features are {width} wide and text_features {T.shape[1]}: both must come from one encoder.",
+    )
     return np.asarray(T.detach().cpu() if hasattr(T, "detach") else T, dtype=np.float32)
 
 # %% ../nbs/32_classifier.ipynb #9793a6b5
 def read_templates(templates: str | Sequence[str]) -> list[str]:
     "Templates by a set's name, one sentence, a list, or a text file with one sentence per line; as `get_templates`."
-    if isinstance(templates, (str, os.PathLike)) and "{}" not in str(templates) and Path(templates).suffix == ".txt":
+    if (
+        isinstance(templates, (str, os.PathLike))
+        and "{}" not in str(templates)
+        and Path(templates).suffix == ".txt"
+    ):
         need(Path(templates).is_file(), f"There is no file of templates {templates}: check the path.")
-        templates = [line.strip() for line in Path(templates).read_text(encoding="utf-8").splitlines() if line.strip()]
+        templates = [
+            line.strip() for line in Path(templates).read_text(encoding="utf-8").splitlines() if line.strip()
+        ]
     return get_templates(templates)
 
 # %% ../nbs/32_classifier.ipynb #a676b724
 def encode_support(encoder: Encoder, pictures: Pictures, folder=None, progress: bool = False) -> np.ndarray:
     "Unit image rows (n, d) of the support pictures, through the feature cache; `ValueError` names all that cannot be read."
     n = len(pictures)
-    return extract(encoder, ImageSet("pictures", pictures, np.zeros(n, np.int64), ["any"], np.full(n, "train")), folder=folder, progress=progress)
+    return extract(
+        encoder,
+        ImageSet("pictures", pictures, np.zeros(n, np.int64), ["any"], np.full(n, "train")),
+        folder=folder,
+        progress=progress,
+    )
 
 # %% ../nbs/32_classifier.ipynb #cae20368
 class _Settings(ClassifierMixin, BaseEstimator):
-    def __init__(self, encoder: str | Encoder = "embedded", pretrained: str | None = None, method: str = "cmm", settings: dict | None = None, templates: str | Sequence[str] = "photo",
-                 class_names: Any = None, logit_scale: float | None = None, calibrate: bool = True, false_alarm: float = .05, random_state: int = 1, device: str = "cpu",
-                 cache: str | None = None, progress: bool = False):
-        self.encoder, self.pretrained, self.method, self.settings, self.templates = encoder, pretrained, method, settings, templates
-        self.class_names, self.logit_scale, self.calibrate, self.false_alarm = class_names, logit_scale, calibrate, false_alarm
+    def __init__(
+        self,
+        encoder: str | Encoder = "embedded",
+        pretrained: str | None = None,
+        method: str = "cmm",
+        settings: dict | None = None,
+        templates: str | Sequence[str] = "photo",
+        class_names: Any = None,
+        logit_scale: float | None = None,
+        calibrate: bool = True,
+        false_alarm: float = 0.05,
+        random_state: int = 1,
+        device: str = "cpu",
+        cache: str | None = None,
+        progress: bool = False,
+    ):
+        self.encoder, self.pretrained, self.method, self.settings, self.templates = (
+            encoder,
+            pretrained,
+            method,
+            settings,
+            templates,
+        )
+        self.class_names, self.logit_scale, self.calibrate, self.false_alarm = (
+            class_names,
+            logit_scale,
+            calibrate,
+            false_alarm,
+        )
         self.random_state, self.device, self.cache, self.progress = random_state, device, cache, progress
 
 # %% ../nbs/32_classifier.ipynb #17e7825e
@@ -158,105 +287,211 @@ class _Steps(_Settings):
     encoder_: Encoder | None
 
     def _encoded(self, pictures: Pictures, support: bool) -> np.ndarray:
-        need(self.encoder_ is not None, "This classifier was fitted on features and cannot encode pictures: give features, or fit it on pictures."); assert self.encoder_
-        return encode_support(self.encoder_, pictures, self.cache, self.progress) if support else self.encoder_.encode_images(pictures, progress=self.progress)
+        need(
+            self.encoder_ is not None,
+            "This classifier was fitted on features and cannot encode pictures: give features, or fit it on pictures.",
+        )
+        assert self.encoder_
+        return (
+            encode_support(self.encoder_, pictures, self.cache, self.progress)
+            if support
+            else self.encoder_.encode_images(pictures, progress=self.progress)
+        )
 
     def _first_rows(self, X) -> np.ndarray:
         "Rows (n, d) of the first support set, which decides encoder and width."
-        self.encoder_ = None if not isinstance(X, Pictures) else self.encoder if isinstance(self.encoder, Encoder) else load_encoder(self.encoder, self.pretrained, self.device)
-        if not isinstance(X, Pictures): return validate_data(self, X, dtype=np.float32)
-        rows = self._encoded(X, True); self.n_features_in_ = rows.shape[1]; self.__dict__.pop("feature_names_in_", None); return rows
+        self.encoder_ = (
+            None
+            if not isinstance(X, Pictures)
+            else self.encoder
+            if isinstance(self.encoder, Encoder)
+            else load_encoder(self.encoder, self.pretrained, self.device)
+        )
+        if not isinstance(X, Pictures):
+            return validate_data(self, X, dtype=np.float32)
+        rows = self._encoded(X, True)
+        self.n_features_in_ = rows.shape[1]
+        self.__dict__.pop("feature_names_in_", None)
+        return rows
 
     def _rows(self, X, support: bool = False) -> np.ndarray:
         "Rows (n, d) of further pictures or features."
-        return self._encoded(X, support) if isinstance(X, Pictures) else validate_data(self, X, reset=False, dtype=np.float32)
+        return (
+            self._encoded(X, support)
+            if isinstance(X, Pictures)
+            else validate_data(self, X, reset=False, dtype=np.float32)
+        )
 
     def _numbers(self, y) -> np.ndarray:
         "Class numbers of labels that must be known."
-        y = np.asarray(y); at = np.searchsorted(self.classes_, y).clip(0, len(self.classes_) - 1); odd = self.classes_[at] != y
-        need(not odd.any(), f"Label {y[odd][0] if odd.any() else ''!s} is none of the {len(self.classes_)} classes that were fitted: {', '.join(map(str, self.classes_[:20]))}."); return at
+        y = np.asarray(y)
+        at = np.searchsorted(self.classes_, y).clip(0, len(self.classes_) - 1)
+        odd = self.classes_[at] != y
+        need(
+            not odd.any(),
+            f"Label {y[odd][0] if odd.any() else ''!s} is none of the {len(self.classes_)} classes that were fitted: {', '.join(map(str, self.classes_[:20]))}.",
+        )
+        return at
 
 # %% ../nbs/32_classifier.ipynb #c9550837
 class _Fitting(_Steps):
     def _fit_rows(self, rows, number, classes, text, sources, val=(None, None)):
         "Fit the method and its calibration on rows (n, d), then set all learned attributes."
-        scale = self.logit_scale or (self.encoder_.logit_scale if self.encoder_ else 100.0); how: dict[str, Any] = dict(seed=self.random_state, device=self.device) | (self.settings or {})
+        scale = self.logit_scale or (self.encoder_.logit_scale if self.encoder_ else 100.0)
+        how: dict[str, Any] = dict(seed=self.random_state, device=self.device) | (self.settings or {})
         prototypes = text if text is not None else class_means(rows, number, len(classes))
         fitted = fit_method(self.method, rows, number, prototypes, val[0], val[1], scale, **how)
         held = hold_out(self.method, rows, number, text, scale, **how) if self.calibrate else None
-        self.fitted_, self.temperature_, self.unit_, self.held_ = fitted, fit_temperature(held), top_unit(fitted, rows), self._summary(held)
-        self.classes_, self.text_, self.prototypes_, self.sources_, self.support_, self.support_class_ = classes, text, l2norm(prototypes), sources, rows, number
+        self.fitted_, self.temperature_, self.unit_, self.held_ = (
+            fitted,
+            fit_temperature(held),
+            top_unit(fitted, rows),
+            self._summary(held),
+        )
+        self.classes_, self.text_, self.prototypes_, self.sources_, self.support_, self.support_class_ = (
+            classes,
+            text,
+            l2norm(prototypes),
+            sources,
+            rows,
+            number,
+        )
         return self
 
     @staticmethod
     def _summary(held: HeldOut | None) -> dict[str, np.ndarray] | None:
         "What is kept of held-out images: their rows in the support set, the answers they got, and how known they looked."
-        return None if held is None else dict(row=held.rows, answer=held.logits.argmax(1), score=known_score(held.logits, held.unit))
+        return (
+            None
+            if held is None
+            else dict(row=held.rows, answer=held.logits.argmax(1), score=known_score(held.logits, held.unit))
+        )
 
-    def _texts(self, classes, templates) -> np.ndarray: return text_prototypes(self.encoder_, names_of(classes, self.class_names), templates)
+    def _texts(self, classes, templates) -> np.ndarray:
+        return text_prototypes(self.encoder_, names_of(classes, self.class_names), templates)
 
     def _validation(self, X, y, classes) -> tuple:
-        need((X is None) == (y is None) or isinstance(X, (str, os.PathLike)), "X_val and y_val belong together: give both or neither.")
-        if X is None: return None, None
-        X, y = sort_input(X, y, labelled=True); self.classes_ = classes; return self._rows(X), self._numbers(y)
+        need(
+            (X is None) == (y is None) or isinstance(X, (str, os.PathLike)),
+            "X_val and y_val belong together: give both or neither.",
+        )
+        if X is None:
+            return None, None
+        X, y = sort_input(X, y, labelled=True)
+        self.classes_ = classes
+        return self._rows(X), self._numbers(y)
 
 # %% ../nbs/32_classifier.ipynb #6416e797
 Learner = TypeVar("Learner", bound="_Learning")
 
+
 class _Learning(_Fitting):
-    def fit(self: Learner, X: Any, y: Any = None, text_features: Any = None, X_val: Any = None, y_val: Any = None) -> Learner:
+    def fit(
+        self: Learner, X: Any, y: Any = None, text_features: Any = None, X_val: Any = None, y_val: Any = None
+    ) -> Learner:
         """Fit to X: a folder of class folders, a table with the columns path and label (data frame or .csv), or, with labels y, paths, PIL images or features (n, d).
 
         `text_features`: prototypes for features, a matrix (C, d) in the order of `classes_` or a dictionary from label to row; without them class means are used.
 
         `X_val`, `y_val`: validation images for methods that select on them; not needed. Returns self; raises `ValueError` for whatever does not fit together."""
-        pick(self.method, METHODS, "method"); X, y = sort_input(X, y, labelled=True); pictures = isinstance(X, Pictures)
-        need(not pictures or text_features is None, "text_features belong to features: with pictures the encoder reads the prompts itself.")
+        pick(self.method, METHODS, "method")
+        X, y = sort_input(X, y, labelled=True)
+        pictures = isinstance(X, Pictures)
+        need(
+            not pictures or text_features is None,
+            "text_features belong to features: with pictures the encoder reads the prompts itself.",
+        )
         templates = read_templates(self.templates) if pictures else None
-        if pictures: sort_labels(y, len(X))                                                # complain before hours of encoding
-        rows = self._first_rows(X); classes, number = sort_labels(y, len(rows)); self.templates_ = templates
-        text = self._texts(classes, templates) if pictures else text_rows(text_features, classes, rows.shape[1])
-        return self._fit_rows(rows, number, classes, text, [X.name(i) for i in range(len(X))] if pictures else None, self._validation(X_val, y_val, classes))
+        if pictures:
+            sort_labels(y, len(X))  # complain before hours of encoding
+        rows = self._first_rows(X)
+        classes, number = sort_labels(y, len(rows))
+        self.templates_ = templates
+        text = (
+            self._texts(classes, templates) if pictures else text_rows(text_features, classes, rows.shape[1])
+        )
+        return self._fit_rows(
+            rows,
+            number,
+            classes,
+            text,
+            [X.name(i) for i in range(len(X))] if pictures else None,
+            self._validation(X_val, y_val, classes),
+        )
 
-    def partial_fit(self: Learner, X: Any, y: Any = None, classes: Any = None, text_features: Any = None) -> Learner:
+    def partial_fit(
+        self: Learner, X: Any, y: Any = None, classes: Any = None, text_features: Any = None
+    ) -> Learner:
         """Add support images, of known or of new classes; nothing that was there is encoded again. `classes`: only checked, as in scikit-learn.
 
         A new class of features with texts needs `text_features` (a dictionary, or all rows in the order of the new `classes_`). Returns self."""
-        if not hasattr(self, "fitted_"): return self.fit(X, y, text_features)
-        X, y = sort_input(X, y, labelled=True); need(classes is None or set(np.unique(y).tolist()) <= set(np.asarray(classes).tolist()), "y holds labels that are not in classes.")
-        rows = self._rows(X, support=True); y = label_vector(y, len(rows)); before = self.classes_[self.support_class_]
-        need(y.dtype.kind == before.dtype.kind or {y.dtype.kind, before.dtype.kind} <= set("iu"), f"New labels like {y.tolist()[0]!r} do not match the old ones like {before.tolist()[0]!r}: use one kind.")
-        all_y = np.concatenate([before, y]); new, number = np.unique(all_y, return_inverse=True)
+        if not hasattr(self, "fitted_"):
+            return self.fit(X, y, text_features)
+        X, y = sort_input(X, y, labelled=True)
+        need(
+            classes is None or set(np.unique(y).tolist()) <= set(np.asarray(classes).tolist()),
+            "y holds labels that are not in classes.",
+        )
+        rows = self._rows(X, support=True)
+        y = label_vector(y, len(rows))
+        before = self.classes_[self.support_class_]
+        need(
+            y.dtype.kind == before.dtype.kind or {y.dtype.kind, before.dtype.kind} <= set("iu"),
+            f"New labels like {y.tolist()[0]!r} do not match the old ones like {before.tolist()[0]!r}: use one kind.",
+        )
+        all_y = np.concatenate([before, y])
+        new, number = np.unique(all_y, return_inverse=True)
         text = self._texts(new, self.templates_) if self.templates_ else self._more_text(new, text_features)
-        return self._fit_rows(np.concatenate([self.support_, rows]), number, new, text, self.sources_ and self.sources_ + [X.name(i) for i in range(len(X))])
+        return self._fit_rows(
+            np.concatenate([self.support_, rows]),
+            number,
+            new,
+            text,
+            self.sources_ and self.sources_ + [X.name(i) for i in range(len(X))],
+        )
 
     def _more_text(self, classes, text_features):
-        if self.text_ is None or isinstance(text_features, (np.ndarray, torch.Tensor)): return text_rows(text_features if self.text_ is not None else None, classes, self.n_features_in_)
-        return text_rows(dict(zip(self.classes_.tolist(), self.text_)) | dict(text_features or {}), classes, self.n_features_in_)
+        if self.text_ is None or isinstance(text_features, (np.ndarray, torch.Tensor)):
+            return text_rows(text_features if self.text_ is not None else None, classes, self.n_features_in_)
+        return text_rows(
+            dict(zip(self.classes_.tolist(), self.text_)) | dict(text_features or {}),
+            classes,
+            self.n_features_in_,
+        )
 
 # %% ../nbs/32_classifier.ipynb #0fa8aacb
 @dataclass(frozen=True)
 class Prediction:
     "Answer for one picture: `top` (label, probability) pairs; `strangeness`, the chance that a picture of a known class looks this strange; `unknown`, or None when too few images were held out to say."
+
     top: list[tuple[Any, float]]
     strangeness: float | None
     unknown: bool | None
 
     @property
-    def label(self) -> Any: return self.top[0][0]
+    def label(self) -> Any:
+        return self.top[0][0]
+
     @property
-    def probability(self) -> float: return self.top[0][1]
-    def __str__(self) -> str: return ", ".join(f"{label} {p:.0%}" for label, p in self.top) + (" (looks like none of them)" if self.unknown else "")
+    def probability(self) -> float:
+        return self.top[0][1]
+
+    def __str__(self) -> str:
+        return ", ".join(f"{label} {p:.0%}" for label, p in self.top) + (
+            " (looks like none of them)" if self.unknown else ""
+        )
 
 # %% ../nbs/32_classifier.ipynb #7ee6abfb
 class _Answering(_Learning):
     def logits(self, X: Any) -> np.ndarray:
         "Logits (n, C) of pictures (a path, a folder, lists of paths or PIL images) or features (n, d), in the order of `classes_`."
-        check_is_fitted(self, "fitted_"); return self.fitted_.logits(self._rows(sort_input(X)[0]))
+        check_is_fitted(self, "fitted_")
+        return self.fitted_.logits(self._rows(sort_input(X)[0]))
 
     def decision_function(self, X: Any) -> np.ndarray:
         "Logits (n, C); for two classes the difference (n,), as in scikit-learn."
-        S = self.logits(X); return S if S.shape[1] > 2 else S[:, 1] - S[:, 0]
+        S = self.logits(X)
+        return S if S.shape[1] > 2 else S[:, 1] - S[:, 0]
 
     def predict_proba(self, X: Any) -> np.ndarray:
         "Calibrated probabilities (n, C): softmax of the logits over `temperature_`."
@@ -264,157 +499,366 @@ class _Answering(_Learning):
 
     def predict(self, X: Any) -> np.ndarray:
         "Labels (n,): the class with the largest logit."
-        S = self.logits(X); return self.classes_[S.argmax(1)]
+        S = self.logits(X)
+        return self.classes_[S.argmax(1)]
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         "Accuracy; the labels of a folder of class folders or of a table are its own."
-        X, y = sort_input(X, y, labelled=True); need(y is not None, "Labels are missing: give y, or a folder of class folders.")
-        new = sorted({str(v) for v in np.unique(y).tolist()} - {str(c) for c in self.classes_.tolist()}) if hasattr(self, "classes_") else []
-        need(not new or len(new) < len(np.unique(y)), f"None of the labels, e.g. {new[0] if new else ''}, is one of the classes that were fitted: {', '.join(map(str, getattr(self, 'classes_', [])[:20]))}.")
-        if new: warnings.warn(f"{len(new)} labels, e.g. {new[0]}, are no class that was fitted: their pictures count as wrong.", stacklevel=2)
+        X, y = sort_input(X, y, labelled=True)
+        need(y is not None, "Labels are missing: give y, or a folder of class folders.")
+        new = (
+            sorted({str(v) for v in np.unique(y).tolist()} - {str(c) for c in self.classes_.tolist()})
+            if hasattr(self, "classes_")
+            else []
+        )
+        need(
+            not new or len(new) < len(np.unique(y)),
+            f"None of the labels, e.g. {new[0] if new else ''}, is one of the classes that were fitted: {', '.join(map(str, getattr(self, 'classes_', [])[:20]))}.",
+        )
+        if new:
+            warnings.warn(
+                f"{len(new)} labels, e.g. {new[0]}, are no class that was fitted: their pictures count as wrong.",
+                stacklevel=2,
+            )
         return super().score(X, y, sample_weight)
 
     def is_unknown(self, X: Any, false_alarm: float | None = None) -> np.ndarray:
         "True (n,) for pictures of no known class, at a false-alarm rate (default: the classifier's); `ValueError` when too few images were held out to say."
-        scores = known_score(self.logits(X), self.unit_); return unknown(scores, self.held_["score"] if self.held_ else None, self.false_alarm if false_alarm is None else false_alarm)
+        scores = known_score(self.logits(X), self.unit_)
+        return unknown(
+            scores,
+            self.held_["score"] if self.held_ else None,
+            self.false_alarm if false_alarm is None else false_alarm,
+        )
 
 # %% ../nbs/32_classifier.ipynb #3b35e253
 class _OneByOne(_Answering):
     def answers(self, X: Any, top: int = 3) -> list[Prediction]:
         "A `Prediction` with the `top` likeliest classes for each picture or row of `X`."
-        S = self.logits(X).astype(np.float64); p = np.exp(log_softmax(S / self.temperature_)); held = self.held_["score"] if self.held_ else None
-        strange = None if held is None else strangeness(known_score(S, self.unit_), held); can = held is not None and len(held) + 1 >= 1/self.false_alarm - 1e-9
-        best = np.argsort(-p, 1, kind="stable")[:, :top]; labels = self.classes_.tolist()
-        return [Prediction([(labels[c], float(p[i, c])) for c in best[i]], None if strange is None else float(strange[i]), bool(strange[i] <= self.false_alarm) if can else None) for i in range(len(S))]
+        S = self.logits(X).astype(np.float64)
+        p = np.exp(log_softmax(S / self.temperature_))
+        held = self.held_["score"] if self.held_ else None
+        strange = None if held is None else strangeness(known_score(S, self.unit_), held)
+        can = held is not None and len(held) + 1 >= 1 / self.false_alarm - 1e-9
+        best = np.argsort(-p, 1, kind="stable")[:, :top]
+        labels = self.classes_.tolist()
+        return [
+            Prediction(
+                [(labels[c], float(p[i, c])) for c in best[i]],
+                None if strange is None else float(strange[i]),
+                bool(strange[i] <= self.false_alarm) if can else None,
+            )
+            for i in range(len(S))
+        ]
 
     def predict_one(self, image: Any, top: int = 3) -> Prediction:
         "The answer for one picture (path or PIL image) or one row of features (d,)."
-        out = self.answers(np.atleast_2d(image) if hasattr(image, "ndim") else image, top); need(len(out) == 1, f"predict_one takes one picture, not {len(out)}: use predict or answers."); return out[0]
+        out = self.answers(np.atleast_2d(image) if hasattr(image, "ndim") else image, top)
+        need(len(out) == 1, f"predict_one takes one picture, not {len(out)}: use predict or answers.")
+        return out[0]
 
 # %% ../nbs/32_classifier.ipynb #b05f039d
 def _thumbnail(ax, picture: Any, title: str, **style: Any) -> None:
     "Show a picture if it can still be opened, else an empty tile; `title` above."
-    ax.set_xticks([]); ax.set_yticks([]); ax.set_title(title, fontsize=7, **style)
-    try: ax.imshow(Pictures([picture])[0])
-    except (ValueError, TypeError): ax.text(.5, .5, Path(str(picture)).name, ha="center", va="center", fontsize=6, wrap=True); ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.set_title(title, fontsize=7, **style)
+    try:
+        ax.imshow(Pictures([picture])[0])
+    except (ValueError, TypeError):
+        ax.text(0.5, 0.5, Path(str(picture)).name, ha="center", va="center", fontsize=6, wrap=True)
+        ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+
 
 class _Looking(_OneByOne):
     def nearest(self, X: Any, k: int = 5) -> list[list[tuple[str, Any, float]]]:
         "For each picture or row, the `k` most similar support images: (where it came from, label, cosine), the nearest first."
-        check_is_fitted(self, "fitted_"); Z, S = (l2norm(a) for a in (self._rows(sort_input(X)[0]), self.support_)); cos = Z @ S.T
-        labels = self.classes_[self.support_class_].tolist(); name = self.sources_ or [f"row {i}" for i in range(len(S))]
+        check_is_fitted(self, "fitted_")
+        Z, S = (l2norm(a) for a in (self._rows(sort_input(X)[0]), self.support_))
+        cos = Z @ S.T
+        labels = self.classes_[self.support_class_].tolist()
+        name = self.sources_ or [f"row {i}" for i in range(len(S))]
         return [[(name[j], labels[j], float(c[j])) for j in np.argsort(-c, kind="stable")[:k]] for c in cos]
 
     def explain(self, image: Any, k: int = 4, top: int = 5) -> Any:
         "A figure (matplotlib): the picture, its `k` nearest support images with their cosines, and the `top` classes' probabilities beside the cosines with their prototypes."
         import matplotlib.pyplot as plt
-        image = np.atleast_2d(image) if hasattr(image, "ndim") else image; one, z = self.predict_one(image, top), l2norm(self._rows(sort_input(image)[0])); cos = dict(zip(self.classes_.tolist(), (z @ self.prototypes_.T)[0]))
-        fig, axs = plt.subplots(1, k + 2, figsize=(1.25*(k + 1) + 2.6, 1.7), layout="constrained", width_ratios=[1]*(k + 1) + [2.2])
+
+        image = np.atleast_2d(image) if hasattr(image, "ndim") else image
+        one, z = self.predict_one(image, top), l2norm(self._rows(sort_input(image)[0]))
+        cos = dict(zip(self.classes_.tolist(), (z @ self.prototypes_.T)[0]))
+        fig, axs = plt.subplots(
+            1,
+            k + 2,
+            figsize=(1.25 * (k + 1) + 2.6, 1.7),
+            layout="constrained",
+            width_ratios=[1] * (k + 1) + [2.2],
+        )
         _thumbnail(axs[0], image, f"{one.label}?" if not one.unknown else "none of these?", fontweight="bold")
-        for ax, (source, label, c) in zip(axs[1:-1], self.nearest(image, k)[0]): _thumbnail(ax, source, f"{label}  cos {c:.2f}")
-        names, p = zip(*one.top[::-1]); axs[-1].barh(range(len(p)), p, color="#0072B2"); axs[-1].set_yticks(range(len(p)), [f"{n} (text {cos[n]:.2f})" for n in names], fontsize=7)
-        axs[-1].set_title("probability (cosine with prototype)", fontsize=7); axs[-1].set_xlim(0, 1); axs[-1].tick_params(axis="x", labelsize=6)
+        for ax, (source, label, c) in zip(axs[1:-1], self.nearest(image, k)[0]):
+            _thumbnail(ax, source, f"{label}  cos {c:.2f}")
+        names, p = zip(*one.top[::-1])
+        axs[-1].barh(range(len(p)), p, color="#0072B2")
+        axs[-1].set_yticks(range(len(p)), [f"{n} (text {cos[n]:.2f})" for n in names], fontsize=7)
+        axs[-1].set_title("probability (cosine with prototype)", fontsize=7)
+        axs[-1].set_xlim(0, 1)
+        axs[-1].tick_params(axis="x", labelsize=6)
         return fig
 
     def gap(self, X: Any = None, y: Any = None, seed: int = 0) -> dict[str, dict[str, float]]:
         "Every gap metric (`cmm_nb.gap.gap_report`) 'before' and 'after' the learned map, of the support images and prototypes, or of other images X (with labels y, if known)."
         from cmm_nb.gap import gap_report
-        check_is_fitted(self, "fitted_"); X, y = (self.support_, self.classes_[self.support_class_]) if X is None else sort_input(X, y, labelled=isinstance(X, (str, os.PathLike)) and any(p.is_dir() for p in Path(X).glob("*")))
-        rows = self._rows(X); images, prototypes = self.fitted_.embed(rows); number = None if y is None else self._numbers(y)
-        return {when: gap_report(a, b, image_labels=number, seed=seed, normalize=True) for when, a, b in (("before", rows, self.prototypes_), ("after", images, prototypes))}
+
+        check_is_fitted(self, "fitted_")
+        X, y = (
+            (self.support_, self.classes_[self.support_class_])
+            if X is None
+            else sort_input(
+                X,
+                y,
+                labelled=isinstance(X, (str, os.PathLike)) and any(p.is_dir() for p in Path(X).glob("*")),
+            )
+        )
+        rows = self._rows(X)
+        images, prototypes = self.fitted_.embed(rows)
+        number = None if y is None else self._numbers(y)
+        return {
+            when: gap_report(a, b, image_labels=number, seed=seed, normalize=True)
+            for when, a, b in (("before", rows, self.prototypes_), ("after", images, prototypes))
+        }
 
 # %% ../nbs/32_classifier.ipynb #35902fdd
 class _Advising(_Looking):
     def report(self) -> list[dict[str, Any]]:
         "Per class, the one with most to gain first: label, images, held_out (how many were judged), right (share of them), confused_with (most frequent wrong answer)."
-        check_is_fitted(self, "fitted_"); held = self.held_ or dict(row=np.zeros(0, int), answer=np.zeros(0, int)); truth = self.support_class_[held["row"]]; out = []
+        check_is_fitted(self, "fitted_")
+        held = self.held_ or dict(row=np.zeros(0, int), answer=np.zeros(0, int))
+        truth = self.support_class_[held["row"]]
+        out = []
         for c, label in enumerate(self.classes_.tolist()):
-            a = held["answer"][truth == c]; wrong = a[a != c]; other = self.classes_[np.bincount(wrong).argmax()].item() if len(wrong) else None
-            out.append(dict(label=label, images=int((self.support_class_ == c).sum()), held_out=len(a), right=float((a == c).mean()) if len(a) else None, confused_with=other))
-        return sorted(out, key=lambda r: (r["right"] is not None, r["right"] if r["right"] is not None else 0, r["images"]))
+            a = held["answer"][truth == c]
+            wrong = a[a != c]
+            other = self.classes_[np.bincount(wrong).argmax()].item() if len(wrong) else None
+            out.append(
+                dict(
+                    label=label,
+                    images=int((self.support_class_ == c).sum()),
+                    held_out=len(a),
+                    right=float((a == c).mean()) if len(a) else None,
+                    confused_with=other,
+                )
+            )
+        return sorted(
+            out,
+            key=lambda r: (r["right"] is not None, r["right"] if r["right"] is not None else 0, r["images"]),
+        )
 
 # %% ../nbs/32_classifier.ipynb #60448c6c
-FORMAT = 1     # of the file; a reader refuses a higher one
+FORMAT = 1  # of the file; a reader refuses a higher one
+
 
 def _formula_name(f) -> str | None:
     "'module:function' of a formula of this package; `ValueError` for one that a file cannot name."
-    if f is None: return None
+    if f is None:
+        return None
     name = f"{getattr(f, '__module__', '')}:{getattr(f, '__qualname__', type(f).__name__)}"
-    need(name.startswith("cmm_nb.") and "<" not in name and "." not in name.split(":")[1], f"A method whose formula is {name} cannot be saved: only plain functions of the package cmm_nb can be named in a file.")
+    need(
+        name.startswith("cmm_nb.") and "<" not in name and "." not in name.split(":")[1],
+        f"A method whose formula is {name} cannot be saved: only plain functions of the package cmm_nb can be named in a file.",
+    )
     return name
+
 
 def _formula(name: str | None):
     "The function that `_formula_name` named; `ValueError` for anything else."
     import importlib
     import inspect
-    if name is None: return None
-    module, _, function = name.partition(":"); need(module.startswith("cmm_nb.") and module.replace(".", "").replace("_", "").isalnum(), f"{name!r} is no formula of this package.")
-    try: f = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError): raise ValueError(f"The classifier needs {name}, which this version of cmm_nb does not have: install the version that wrote it.") from None
-    need(inspect.isfunction(f) and f.__module__ == module and list(inspect.signature(f).parameters) == ["state", "z"], f"{name!r} is no formula of this package."); return f
+
+    if name is None:
+        return None
+    module, _, function = name.partition(":")
+    need(
+        module.startswith("cmm_nb.") and module.replace(".", "").replace("_", "").isalnum(),
+        f"{name!r} is no formula of this package.",
+    )
+    try:
+        f = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError):
+        raise ValueError(
+            f"The classifier needs {name}, which this version of cmm_nb does not have: install the version that wrote it."
+        ) from None
+    need(
+        inspect.isfunction(f)
+        and f.__module__ == module
+        and list(inspect.signature(f).parameters) == ["state", "z"],
+        f"{name!r} is no formula of this package.",
+    )
+    return f
 
 # %% ../nbs/32_classifier.ipynb #3d384bb1
-def _plain(o: Any) -> Any: return o.tolist() if hasattr(o, "tolist") else str(o)
+def _plain(o: Any) -> Any:
+    return o.tolist() if hasattr(o, "tolist") else str(o)
+
 
 def _header(c) -> dict[str, Any]:
     "Everything about a fitted classifier that is not a tensor."
-    params = {k: v for k, v in c.get_params(deep=False).items() if k not in ("encoder", "pretrained", "class_names", "cache", "device", "progress")}
-    e = c.encoder_; encoder = e and dict(name=e.name, pretrained=e.pretrained, weights_hash=e.weights_hash, preprocess=repr(e.preprocess))
-    classes = c.classes_.tolist(); kind = c.classes_.dtype.str if c.classes_.dtype.kind != "O" else None; f = c.fitted_
-    return dict(format=FORMAT, params=params, encoder=encoder, classes=classes, kind=kind, names=names_of(c.classes_, c.class_names), templates=c.templates_, method=f.method,
-                formula=_formula_name(f.formula), embedding=_formula_name(f.embedding), info=f.info, temperature=c.temperature_, unit=c.unit_, sources=c.sources_, has_text=c.text_ is not None,
-                columns=getattr(c, "feature_names_in_", np.zeros(0)).tolist(), versions=versions())
+    params = {
+        k: v
+        for k, v in c.get_params(deep=False).items()
+        if k not in ("encoder", "pretrained", "class_names", "cache", "device", "progress")
+    }
+    e = c.encoder_
+    encoder = e and dict(
+        name=e.name, pretrained=e.pretrained, weights_hash=e.weights_hash, preprocess=repr(e.preprocess)
+    )
+    classes = c.classes_.tolist()
+    kind = c.classes_.dtype.str if c.classes_.dtype.kind != "O" else None
+    f = c.fitted_
+    return dict(
+        format=FORMAT,
+        params=params,
+        encoder=encoder,
+        classes=classes,
+        kind=kind,
+        names=names_of(c.classes_, c.class_names),
+        templates=c.templates_,
+        method=f.method,
+        formula=_formula_name(f.formula),
+        embedding=_formula_name(f.embedding),
+        info=f.info,
+        temperature=c.temperature_,
+        unit=c.unit_,
+        sources=c.sources_,
+        has_text=c.text_ is not None,
+        columns=getattr(c, "feature_names_in_", np.zeros(0)).tolist(),
+        versions=versions(),
+    )
+
 
 def _tensors(c) -> dict[str, np.ndarray]:
     held = {} if c.held_ is None else {f"held.{k}": v for k, v in c.held_.items()}
-    out = {f"state.{k}": v.detach().cpu().numpy() for k, v in c.fitted_.state.items()} | held | dict(support=c.support_, support_class=c.support_class_, prototypes=c.prototypes_)
+    out = (
+        {f"state.{k}": v.detach().cpu().numpy() for k, v in c.fitted_.state.items()}
+        | held
+        | dict(support=c.support_, support_class=c.support_class_, prototypes=c.prototypes_)
+    )
     return {k: np.ascontiguousarray(v) for k, v in out.items()}
+
 
 def save_classifier(c: "_Learning", path: str | os.PathLike) -> Path:
     "Write a fitted classifier to one file, whole or not at all; `ValueError` where that is not possible."
     from safetensors.numpy import save_file
-    check_is_fitted(c, "fitted_"); path, tensors, header = Path(path), _tensors(c), json.dumps(_header(c), default=_plain, ensure_ascii=False)
+
+    check_is_fitted(c, "fitted_")
+    path, tensors, header = (
+        Path(path),
+        _tensors(c),
+        json.dumps(_header(c), default=_plain, ensure_ascii=False),
+    )
     try:
-        with atomic_path(path) as tmp: save_file(tensors, tmp, metadata=dict(cmm_nb=header, hash=content_hash(header, tensors)))
-    except OSError as e: raise ValueError(f"{path} cannot be written ({e.strerror or e}): choose a folder where you may write.") from e
+        with atomic_path(path) as tmp:
+            save_file(tensors, tmp, metadata=dict(cmm_nb=header, hash=content_hash(header, tensors)))
+    except OSError as e:
+        raise ValueError(
+            f"{path} cannot be written ({e.strerror or e}): choose a folder where you may write."
+        ) from e
     return path
 
 # %% ../nbs/32_classifier.ipynb #564072b0
 def _read_model(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     from safetensors import safe_open
+
     need(path.is_file(), f"There is no classifier {path}: check the path.")
     try:
-        with safe_open(path, "np") as f: meta, tensors = f.metadata() or {}, {k: f.get_tensor(k) for k in f.keys()}
-    except Exception as e: raise ValueError(f"{path} cannot be read ({type(e).__name__}): it is cut short, damaged, or no classifier file; fit and save it again.") from e
-    need("cmm_nb" in meta, f"{path} is a safetensors file, but holds no classifier of cmm_nb."); header = json.loads(meta["cmm_nb"])
-    need(header["format"] <= FORMAT, f"{path} was written by a newer cmm_nb ({header.get('versions', {}).get('cmm_nb', 'version unknown')}, format {header['format']}; this one reads up to {FORMAT}): update cmm_nb.")
-    need(meta.get("hash") == content_hash(meta["cmm_nb"], tensors), f"{path} is damaged: its content does not match its hash; fit and save it again."); return header, tensors
+        with safe_open(path, "np") as f:
+            meta, tensors = f.metadata() or {}, {k: f.get_tensor(k) for k in f.keys()}
+    except Exception as e:
+        raise ValueError(
+            f"{path} cannot be read ({type(e).__name__}): it is cut short, damaged, or no classifier file; fit and save it again."
+        ) from e
+    need("cmm_nb" in meta, f"{path} is a safetensors file, but holds no classifier of cmm_nb.")
+    header = json.loads(meta["cmm_nb"])
+    need(
+        header["format"] <= FORMAT,
+        f"{path} was written by a newer cmm_nb ({header.get('versions', {}).get('cmm_nb', 'version unknown')}, format {header['format']}; this one reads up to {FORMAT}): update cmm_nb.",
+    )
+    need(
+        meta.get("hash") == content_hash(meta["cmm_nb"], tensors),
+        f"{path} is damaged: its content does not match its hash; fit and save it again.",
+    )
+    return header, tensors
+
 
 def is_classifier(path) -> bool:
     "Is the file at `path` a classifier that was saved here?"
     from safetensors import safe_open
+
     try:
-        with safe_open(path, "np") as f: return "cmm_nb" in (f.metadata() or {})
-    except Exception: return False
+        with safe_open(path, "np") as f:
+            return "cmm_nb" in (f.metadata() or {})
+    except Exception:
+        return False
 
-def _same_encoder(path: Path, made: dict | None, encoder, pretrained: str | None, device: str) -> Encoder | None:
+
+def _same_encoder(
+    path: Path, made: dict | None, encoder, pretrained: str | None, device: str
+) -> Encoder | None:
     "The encoder of a file's features, or a given one, checked by its weights."
-    if made is None: return None
-    e = encoder if isinstance(encoder, Encoder) else load_encoder(encoder or made["name"], pretrained or made["pretrained"] if (encoder or made["name"]) != "embedded" else pretrained, device)
-    need(e.weights_hash == made["weights_hash"], f"{path} was fitted with the encoder {made['name']} ({made['pretrained']}, weights {made['weights_hash']}), but {e.name} ({e.pretrained}) has the weights {e.weights_hash}: give the right encoder=, or fit again.")
-    need(repr(e.preprocess) == made["preprocess"], f"{path}: the image transform of {e.name} is not the one it was fitted with (another version of open_clip?): fit again."); return e
+    if made is None:
+        return None
+    e = (
+        encoder
+        if isinstance(encoder, Encoder)
+        else load_encoder(
+            encoder or made["name"],
+            pretrained or made["pretrained"] if (encoder or made["name"]) != "embedded" else pretrained,
+            device,
+        )
+    )
+    need(
+        e.weights_hash == made["weights_hash"],
+        f"{path} was fitted with the encoder {made['name']} ({made['pretrained']}, weights {made['weights_hash']}), but {e.name} ({e.pretrained}) has the weights {e.weights_hash}: give the right encoder=, or fit again.",
+    )
+    need(
+        repr(e.preprocess) == made["preprocess"],
+        f"{path}: the image transform of {e.name} is not the one it was fitted with (another version of open_clip?): fit again.",
+    )
+    return e
 
-def load_classifier(path: str | os.PathLike, encoder: str | Encoder | None = None, pretrained: str | None = None, device: str = "cpu") -> "CMMClassifier":
+
+def load_classifier(
+    path: str | os.PathLike,
+    encoder: str | Encoder | None = None,
+    pretrained: str | None = None,
+    device: str = "cpu",
+) -> "CMMClassifier":
     "The classifier in `path`, checked; `encoder`, `pretrained` say where its encoder lies here, if elsewhere than where it was fitted. Raises `ValueError`."
-    path = Path(path); h, t = _read_model(path); c = CMMClassifier(**h["params"], device=device, class_names=dict(zip(h["classes"], h["names"])))
+    path = Path(path)
+    h, t = _read_model(path)
+    c = CMMClassifier(**h["params"], device=device, class_names=dict(zip(h["classes"], h["names"])))
     c.encoder_ = _same_encoder(path, h["encoder"], encoder, pretrained, device)
-    if h["encoder"]: c.encoder, c.pretrained = h["encoder"]["name"], h["encoder"]["pretrained"] if h["encoder"]["name"] != "embedded" else None
-    if h["columns"]: c.feature_names_in_ = np.array(h["columns"], dtype=object)
-    c.classes_ = np.array(h["classes"], dtype=h["kind"] or object); c.templates_, c.temperature_, c.unit_, c.sources_, c.n_features_in_ = h["templates"], h["temperature"], h["unit"], h["sources"], t["support"].shape[1]
+    if h["encoder"]:
+        c.encoder, c.pretrained = (
+            h["encoder"]["name"],
+            h["encoder"]["pretrained"] if h["encoder"]["name"] != "embedded" else None,
+        )
+    if h["columns"]:
+        c.feature_names_in_ = np.array(h["columns"], dtype=object)
+    c.classes_ = np.array(h["classes"], dtype=h["kind"] or object)
+    c.templates_, c.temperature_, c.unit_, c.sources_, c.n_features_in_ = (
+        h["templates"],
+        h["temperature"],
+        h["unit"],
+        h["sources"],
+        t["support"].shape[1],
+    )
     state = {k[6:]: torch.as_tensor(v, device=device) for k, v in t.items() if k.startswith("state.")}
-    c.fitted_ = Fitted(h["method"], _formula(h["formula"]), state, c.n_features_in_, _formula(h["embedding"]), h["info"])
+    c.fitted_ = Fitted(
+        h["method"], _formula(h["formula"]), state, c.n_features_in_, _formula(h["embedding"]), h["info"]
+    )
     c.held_ = {k[5:]: v for k, v in t.items() if k.startswith("held.")} or None
-    c.support_, c.support_class_, c.prototypes_ = t["support"], t["support_class"], t["prototypes"]; c.text_ = c.prototypes_ if h["has_text"] else None
+    c.support_, c.support_class_, c.prototypes_ = t["support"], t["support_class"], t["prototypes"]
+    c.text_ = c.prototypes_ if h["has_text"] else None
     return c
 
 # %% ../nbs/32_classifier.ipynb #1799e42b
@@ -430,6 +874,12 @@ class CMMClassifier(_Advising):
         return save_classifier(self, path)
 
     @classmethod
-    def load(cls, path: str | os.PathLike, encoder: str | Encoder | None = None, pretrained: str | None = None, device: str = "cpu") -> "CMMClassifier":
+    def load(
+        cls,
+        path: str | os.PathLike,
+        encoder: str | Encoder | None = None,
+        pretrained: str | None = None,
+        device: str = "cpu",
+    ) -> "CMMClassifier":
         "The classifier that `save` wrote; `encoder`, `pretrained`: where its encoder lies here, if elsewhere. `ValueError` for a file or an encoder that does not fit."
         return load_classifier(path, encoder, pretrained, device)

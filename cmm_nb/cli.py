@@ -22,185 +22,411 @@ def parse_setting(text: str) -> tuple[str, object]:
     "'shots=[1,2]' -> ('shots', [1, 2]); `ValueError` without '='."
     name, equals, value = text.partition("=")
     need(equals and name, f"A parameter is NAME=VALUE, e.g. -p shots=[1,2,4], not {text!r}.")
-    try: return name, ast.literal_eval(value)
-    except (ValueError, SyntaxError): return name, value
+    try:
+        return name, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return name, value
 
 # %% ../nbs/33_cli.ipynb #aea9cf6a
 COMMANDS: dict[str, tuple] = {}
-GROUPS: dict[str, str] = {}     # first word of a two-word command -> its help
+GROUPS: dict[str, str] = {}  # first word of a two-word command -> its help
+
 
 def arg(*names: str, **options) -> tuple:
     "One argument of a command, in the words of argparse."
     return names, options
 
+
 def command(name: str, help: str, *arguments: tuple):
     "Decorator: enter a function of the parsed arguments as `cmm NAME`."
-    def enter(f): COMMANDS[name] = (f, help, arguments); return f
+
+    def enter(f):
+        COMMANDS[name] = (f, help, arguments)
+        return f
+
     return enter
+
 
 def parser() -> argparse.ArgumentParser:
     "The parser of the `cmm` command: all of `COMMANDS`."
-    p = argparse.ArgumentParser("cmm", description="Why CLIP's image and text embeddings live apart, and a few-shot classifier that works.")
+    p = argparse.ArgumentParser(
+        "cmm",
+        description="Why CLIP's image and text embeddings live apart, and a few-shot classifier that works.",
+    )
     groups = {"": p.add_subparsers(required=True, metavar="COMMAND")}
     for name, (f, help, arguments) in COMMANDS.items():
         group, _, last = name.rpartition(" ")
-        if group not in groups: groups[group] = groups[""].add_parser(group, help=GROUPS[group], description=GROUPS[group]).add_subparsers(required=True, metavar="COMMAND")
+        if group not in groups:
+            groups[group] = (
+                groups[""]
+                .add_parser(group, help=GROUPS[group], description=GROUPS[group])
+                .add_subparsers(required=True, metavar="COMMAND")
+            )
         q = groups[group].add_parser(last, help=help, description=help)
-        for names, options in arguments: q.add_argument(*names, **options)
+        for names, options in arguments:
+            q.add_argument(*names, **options)
         q.set_defaults(run=f)
     return p
 
 # %% ../nbs/33_cli.ipynb #57cb3104
-@command("batch", "run the main job on one data set and encoder, with a report; or everything that a grid asks for",
-         arg("grid", nargs="?", metavar="GRID", help="a grid file (.yaml), or the name of one that comes with the project; without it: one run"),
-         arg("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the notebook, e.g. -p dataset=pack:feats.npz -p shots=[1,16]; or a field of the grid, e.g. -p datasets=digits,pack:feats.npz"),
-         arg("--notebook", help="another parameterised notebook"), arg("--runs", default="runs", help="folder for results and their ledger (default: runs)"),
-         arg("-q", "--quiet", action="store_true", help="no progress bars"), arg("-n", "--dry-run", action="store_true", help="list the runs and what this machine lacks, and stop"),
-         arg("--force", action="store_true", help="run again what the ledger has"), arg("--retry", action="store_true", help="run again what failed"),
-         arg("--any-code", action="store_true", help="results of other versions of the code count as done"),
-         arg("--skip-missing", action="store_true", help="leave out data sets that are not on this machine"),
-         arg("-j", "--workers", type=int, default=0, metavar="N", help="runs at a time (default: one per GPU, or per core)"),
-         arg("--executor", default="processes", choices=("processes", "ray"), help="where runs are executed (default: processes)"), arg("--address", help="of a Ray cluster; default: one on this machine"))
+@command(
+    "batch",
+    "run the main job on one data set and encoder, with a report; or everything that a grid asks for",
+    arg(
+        "grid",
+        nargs="?",
+        metavar="GRID",
+        help="a grid file (.yaml), or the name of one that comes with the project; without it: one run",
+    ),
+    arg(
+        "-p",
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of the notebook, e.g. -p dataset=pack:feats.npz -p shots=[1,16]; or a field of the grid, e.g. -p datasets=digits,pack:feats.npz",
+    ),
+    arg("--notebook", help="another parameterised notebook"),
+    arg("--runs", default="runs", help="folder for results and their ledger (default: runs)"),
+    arg("-q", "--quiet", action="store_true", help="no progress bars"),
+    arg("-n", "--dry-run", action="store_true", help="list the runs and what this machine lacks, and stop"),
+    arg("--force", action="store_true", help="run again what the ledger has"),
+    arg("--retry", action="store_true", help="run again what failed"),
+    arg("--any-code", action="store_true", help="results of other versions of the code count as done"),
+    arg("--skip-missing", action="store_true", help="leave out data sets that are not on this machine"),
+    arg(
+        "-j",
+        "--workers",
+        type=int,
+        default=0,
+        metavar="N",
+        help="runs at a time (default: one per GPU, or per core)",
+    ),
+    arg(
+        "--executor",
+        default="processes",
+        choices=("processes", "ray"),
+        help="where runs are executed (default: processes)",
+    ),
+    arg("--address", help="of a Ray cluster; default: one on this machine"),
+)
 def batch(args) -> None:
     "One run with its table, or a grid through `cmm_nb.grids`."
     given = dict(map(parse_setting, args.parameter))
     axes = {"datasets", "encoders", "split"} & given.keys()
     if axes and args.notebook:
         from cmm_nb.batch import parameters_of
-        axes -= parameters_of(args.notebook).keys()                 # the notebook's own, as in 43_wall
-    if args.grid or args.dry_run or axes: return _grid(args, given)
+
+        axes -= parameters_of(args.notebook).keys()  # the notebook's own, as in 43_wall
+    if args.grid or args.dry_run or axes:
+        return _grid(args, given)
     from cmm_nb.grids import run_one
     from cmm_nb.results import format_table, read_rows, table
+
     out = run_one(args.notebook, root=args.runs, progress=not args.quiet, **given)
-    rows = read_rows(out/"result.json") if (out/"result.json").exists() else []
-    if rows and {"method", "shots", "accuracy"} <= rows[0].keys() and "target" not in rows[0] and len({r["dataset"] for r in rows}) == 1: print(format_table(table(rows)))
-    print(f"\nreport: {out/'report.html'}")
+    rows = read_rows(out / "result.json") if (out / "result.json").exists() else []
+    if (
+        rows
+        and {"method", "shots", "accuracy"} <= rows[0].keys()
+        and "target" not in rows[0]
+        and len({r["dataset"] for r in rows}) == 1
+    ):
+        print(format_table(table(rows)))
+    print(f"\nreport: {out / 'report.html'}")
+
 
 def _grid(args, given: dict) -> None:
     from cmm_nb.grids import describe, load_grid, override, plan, run_grid
+
     given |= {"notebook": args.notebook} if args.notebook else {}
     grid = override(load_grid(args.grid) if args.grid else [], given)
     todo = plan(grid, args.runs, args.force, args.retry, args.any_code)
-    if args.dry_run: return print(describe(todo, grid))
+    if args.dry_run:
+        return print(describe(todo, grid))
     lacks = "; ".join(f"{d}: {how}" for d, how in dict(todo.refused).items())
-    need(args.skip_missing or not lacks, f"{len(todo.refused)} data sets of this grid are not here (--skip-missing goes on without them). {lacks}")
-    for d, how in dict(todo.refused + todo.absent).items(): print(f"left out: {d}: {how}", file=sys.stderr)
+    need(
+        args.skip_missing or not lacks,
+        f"{len(todo.refused)} data sets of this grid are not here (--skip-missing goes on without them). {lacks}",
+    )
+    for d, how in dict(todo.refused + todo.absent).items():
+        print(f"left out: {d}: {how}", file=sys.stderr)
     failed = run_grid(todo, args.runs, args.workers, args.executor, args.address, not args.quiet)
-    print(f"{todo.cells} cells, {todo.done} of them from before; ledger: {args.runs}/ledger; tables: cmm report --runs {args.runs}")
-    if not args.retry and todo.failed and not args.force: print(f"{todo.failed} cells failed in an earlier batch and were left alone: --retry runs them again.")
-    if failed: raise RuntimeError(f"{failed} cells failed; their errors are in the ledger: read_ledger({args.runs!r}, failed=True).")
+    print(
+        f"{todo.cells} cells, {todo.done} of them from before; ledger: {args.runs}/ledger; tables: cmm report --runs {args.runs}"
+    )
+    if not args.retry and todo.failed and not args.force:
+        print(f"{todo.failed} cells failed in an earlier batch and were left alone: --retry runs them again.")
+    if failed:
+        raise RuntimeError(
+            f"{failed} cells failed; their errors are in the ledger: read_ledger({args.runs!r}, failed=True)."
+        )
 
-@command("ledger", "write the ledger as a .csv or .parquet file", arg("file", help="a .csv or .parquet file"), arg("--runs", default="runs", help="folder of the ledger (default: runs)"))
+
+@command(
+    "ledger",
+    "write the ledger as a .csv or .parquet file",
+    arg("file", help="a .csv or .parquet file"),
+    arg("--runs", default="runs", help="folder of the ledger (default: runs)"),
+)
 def ledger(args) -> None:
     "Export the ledger, failed cells included."
     from cmm_nb.ledger import export_ledger
+
     print(export_ledger(args.file, args.runs))
 
 # %% ../nbs/33_cli.ipynb #b55676f9
-@command("report", "tables and figures of the papers from the ledger: published, ours, difference; one HTML page and files beside it",
-         arg("--runs", default="runs", help="folder of the ledger (default: runs)"), arg("--out", default="", help="folder for the report (default: RUNS/report)"))
+@command(
+    "report",
+    "tables and figures of the papers from the ledger: published, ours, difference; one HTML page and files beside it",
+    arg("--runs", default="runs", help="folder of the ledger (default: runs)"),
+    arg("--out", default="", help="folder for the report (default: RUNS/report)"),
+)
 def report(args) -> None:
     "Write the report and print where it lies."
     from cmm_nb.tables import make_report
+
     print(f"report: {make_report(args.runs, args.out)}")
 
 # %% ../nbs/33_cli.ipynb #8b38bc3b
-@command("fit", "fit a classifier to a folder of class folders and save it", arg("folder", help="a folder with one folder of pictures per class, or a .csv file with the columns path and label"),
-         arg("-o", "--output", required=True, metavar="FILE", help="the classifier file to write, e.g. pets.cmm"), arg("--encoder", default="embedded", help="'embedded' (small, for trying out) or an open_clip model, e.g. ViT-B-32"),
-         arg("--pretrained", help="its weights: a tag like openai, or a local file"), arg("--method", default="cmm", help="a method of the package (default: cmm)"),
-         arg("--templates", default="photo", help="a set's name, a sentence with {}, or a .txt file with one per line (default: photo)"),
-         arg("--names", metavar="FILE.json", help="words for the folders' names: a JSON object, folder -> words"), arg("--false-alarm", type=float, default=.05, help="share of known pictures that may be called unknown (default: 0.05)"),
-         arg("-s", "--setting", action="append", default=[], metavar="NAME=VALUE", help="a setting of the method"), arg("--device", default="cpu"), arg("-q", "--quiet", action="store_true", help="no progress bars"))
+@command(
+    "fit",
+    "fit a classifier to a folder of class folders and save it",
+    arg(
+        "folder",
+        help="a folder with one folder of pictures per class, or a .csv file with the columns path and label",
+    ),
+    arg("-o", "--output", required=True, metavar="FILE", help="the classifier file to write, e.g. pets.cmm"),
+    arg(
+        "--encoder",
+        default="embedded",
+        help="'embedded' (small, for trying out) or an open_clip model, e.g. ViT-B-32",
+    ),
+    arg("--pretrained", help="its weights: a tag like openai, or a local file"),
+    arg("--method", default="cmm", help="a method of the package (default: cmm)"),
+    arg(
+        "--templates",
+        default="photo",
+        help="a set's name, a sentence with {}, or a .txt file with one per line (default: photo)",
+    ),
+    arg("--names", metavar="FILE.json", help="words for the folders' names: a JSON object, folder -> words"),
+    arg(
+        "--false-alarm",
+        type=float,
+        default=0.05,
+        help="share of known pictures that may be called unknown (default: 0.05)",
+    ),
+    arg("-s", "--setting", action="append", default=[], metavar="NAME=VALUE", help="a setting of the method"),
+    arg("--device", default="cpu"),
+    arg("-q", "--quiet", action="store_true", help="no progress bars"),
+)
 def fit(args) -> None:
     "Fit, save, and say how sure one can be of it."
     import json
     from pathlib import Path
     from cmm_nb.classifier import CMMClassifier
-    out = Path(args.output); up = next(p for p in (out.parent, *out.parent.absolute().parents) if p.exists())
-    need(up.is_dir() and os.access(up, os.W_OK) and not out.is_dir(), f"{out} cannot be written: choose a folder where you may write.")
-    need(not args.names or Path(args.names).is_file(), f"There is no file of names {args.names}: check the path.")
+
+    out = Path(args.output)
+    up = next(p for p in (out.parent, *out.parent.absolute().parents) if p.exists())
+    need(
+        up.is_dir() and os.access(up, os.W_OK) and not out.is_dir(),
+        f"{out} cannot be written: choose a folder where you may write.",
+    )
+    need(
+        not args.names or Path(args.names).is_file(),
+        f"There is no file of names {args.names}: check the path.",
+    )
     names = json.loads(Path(args.names).read_text(encoding="utf-8")) if args.names else None
-    clf = CMMClassifier(encoder=args.encoder, pretrained=args.pretrained, method=args.method, settings=dict(map(parse_setting, args.setting)) or None, templates=args.templates,
-                        class_names=names, false_alarm=args.false_alarm, device=args.device, progress=not args.quiet).fit(args.folder)
-    clf.save(out); judged = [r for r in clf.report() if r["held_out"]]; n = sum(r["held_out"] for r in judged)
-    print(f"{len(clf.support_)} pictures, {len(clf.classes_)} classes, encoder {args.encoder}, method {args.method}: {out}")
-    if n: print(f"held out in turn, {sum(r['right']*r['held_out'] for r in judged)/n:.0%} of {n} pictures were recognised; least often {judged[0]['label']} ({judged[0]['right']:.0%})")
+    clf = CMMClassifier(
+        encoder=args.encoder,
+        pretrained=args.pretrained,
+        method=args.method,
+        settings=dict(map(parse_setting, args.setting)) or None,
+        templates=args.templates,
+        class_names=names,
+        false_alarm=args.false_alarm,
+        device=args.device,
+        progress=not args.quiet,
+    ).fit(args.folder)
+    clf.save(out)
+    judged = [r for r in clf.report() if r["held_out"]]
+    n = sum(r["held_out"] for r in judged)
+    print(
+        f"{len(clf.support_)} pictures, {len(clf.classes_)} classes, encoder {args.encoder}, method {args.method}: {out}"
+    )
+    if n:
+        print(
+            f"held out in turn, {sum(r['right'] * r['held_out'] for r in judged) / n:.0%} of {n} pictures were recognised; least often {judged[0]['label']} ({judged[0]['right']:.0%})"
+        )
 
 # %% ../nbs/33_cli.ipynb #00fa3d63
 def _asked(paths: Sequence[str]) -> list:
     "Picture files as given, folders replaced by the pictures below them."
     from pathlib import Path
     from cmm_nb.classifier import picture_files
+
     out = [f for p in paths for f in (picture_files(p) if Path(p).is_dir() else [Path(p)])]
-    need(out, f"There is no picture in {', '.join(map(str, paths))}."); return out
+    need(out, f"There is no picture in {', '.join(map(str, paths))}.")
+    return out
+
 
 def predictions(clf, files: Sequence, top: int = 3, batch_size: int = 32) -> Iterator[tuple]:
     "(path, `Prediction`) or (path, error in words) for each file, a batch at a time."
     from cmm_nb.classifier import Pictures
+
     for i in range(0, len(files), batch_size):
         opened: dict = {}
-        for f in files[i:i + batch_size]:
-            try: opened[f] = Pictures([f])[0]
-            except ValueError as e: opened[f] = str(e)
-        good = [o for o in opened.values() if not isinstance(o, str)]; answers = iter(clf.answers(good, top) if good else [])
-        for f, o in opened.items(): yield f, o if isinstance(o, str) else next(answers)
+        for f in files[i : i + batch_size]:
+            try:
+                opened[f] = Pictures([f])[0]
+            except ValueError as e:
+                opened[f] = str(e)
+        good = [o for o in opened.values() if not isinstance(o, str)]
+        answers = iter(clf.answers(good, top) if good else [])
+        for f, o in opened.items():
+            yield f, o if isinstance(o, str) else next(answers)
 
 # %% ../nbs/33_cli.ipynb #f9baf554
-def _columns(top: int) -> list[str]: return ["path", "model", *(f"{k}_{i}" for i in range(1, top + 1) for k in ("label", "probability")), "strangeness", "unknown", "error"]
+def _columns(top: int) -> list[str]:
+    return [
+        "path",
+        "model",
+        *(f"{k}_{i}" for i in range(1, top + 1) for k in ("label", "probability")),
+        "strangeness",
+        "unknown",
+        "error",
+    ]
+
 
 def _row(path, model: str, p, top: int) -> list:
-    if isinstance(p, str): return [path, model] + [""]*(2*top + 2) + [p]
+    if isinstance(p, str):
+        return [path, model] + [""] * (2 * top + 2) + [p]
     pairs = [v for label, prob in p.top for v in (label, f"{prob:.6f}")]
-    return [path, model, *pairs, *[""]*(2*top - len(pairs)), "" if p.strangeness is None else f"{p.strangeness:.4f}", "" if p.unknown is None else int(p.unknown), ""]
+    return [
+        path,
+        model,
+        *pairs,
+        *[""] * (2 * top - len(pairs)),
+        "" if p.strangeness is None else f"{p.strangeness:.4f}",
+        "" if p.unknown is None else int(p.unknown),
+        "",
+    ]
+
 
 def _done(out, model: str, top: int) -> set[str]:
     "Paths that a table already has; a torn last line is cut off. `ValueError` for a table of another kind or model."
     import csv
     import io
-    if not out.exists(): return set()
-    text = out.read_bytes(); whole = text[:text.rfind(b"\n") + 1]
+
+    if not out.exists():
+        return set()
+    text = out.read_bytes()
+    whole = text[: text.rfind(b"\n") + 1]
     rows = list(csv.reader(io.StringIO(whole.decode("utf-8"), newline="")))
-    need(not rows or rows[0] == _columns(top), f"{out} is a table of another kind (other columns): choose another file, or the same --top.")
-    need(all(r[1] == model for r in rows[1:]), f"{out} holds answers of another model: choose another file, or delete it.")
+    need(
+        not rows or rows[0] == _columns(top),
+        f"{out} is a table of another kind (other columns): choose another file, or the same --top.",
+    )
+    need(
+        all(r[1] == model for r in rows[1:]),
+        f"{out} holds answers of another model: choose another file, or delete it.",
+    )
     if len(whole) < len(text):
-        with open(out, "r+b") as f: f.truncate(len(whole))
+        with open(out, "r+b") as f:
+            f.truncate(len(whole))
     return {r[0] for r in rows[1:]}
+
 
 def predict_csv(clf, files: Sequence, out, model: str = "", top: int = 3, progress: bool = False) -> int:
     "Append answers for `files` to the table `out`, batch by batch, leaving out those it has; returns how many could not be read."
     import csv
     from pathlib import Path
     from tqdm import tqdm
-    out = Path(out); done = _done(out, model, top); left = [f for f in files if str(f) not in done]; bad = 0
-    try: file = open(out, "a", newline="", encoding="utf-8")
-    except OSError as e: raise ValueError(f"{out} cannot be written ({e.strerror}): choose a folder where you may write.") from None
+
+    out = Path(out)
+    done = _done(out, model, top)
+    left = [f for f in files if str(f) not in done]
+    bad = 0
+    try:
+        file = open(out, "a", newline="", encoding="utf-8")
+    except OSError as e:
+        raise ValueError(
+            f"{out} cannot be written ({e.strerror}): choose a folder where you may write."
+        ) from None
     with file:
         w = csv.writer(file, lineterminator="\n")
-        if not file.tell(): w.writerow(_columns(top))
-        for i, (f, p) in enumerate(tqdm(predictions(clf, left, top), total=len(left), desc="pictures", disable=not progress, mininterval=1)):
-            w.writerow(_row(f, model, p, top)); bad += isinstance(p, str)
-            if i % 32 == 31: file.flush()
+        if not file.tell():
+            w.writerow(_columns(top))
+        for i, (f, p) in enumerate(
+            tqdm(
+                predictions(clf, left, top),
+                total=len(left),
+                desc="pictures",
+                disable=not progress,
+                mininterval=1,
+            )
+        ):
+            w.writerow(_row(f, model, p, top))
+            bad += isinstance(p, str)
+            if i % 32 == 31:
+                file.flush()
     return bad
 
 # %% ../nbs/33_cli.ipynb #4cdcf06c
-@command("predict", "classify pictures with a saved classifier", arg("model", help="a classifier file that cmm fit wrote"), arg("images", nargs="+", metavar="IMG|FOLDER", help="pictures, or folders of pictures"),
-         arg("--top", type=int, default=3, help="how many classes to name (default: 3)"), arg("--json", action="store_true", help="one JSON object per picture and line"),
-         arg("--csv", metavar="OUT", help="write a table as it goes; called again, it goes on where it stopped"), arg("--encoder", help="if the file's encoder has another name here"),
-         arg("--pretrained", help="where the encoder's weights lie here"), arg("--device", default="cpu"), arg("-q", "--quiet", action="store_true", help="no progress bars"))
+@command(
+    "predict",
+    "classify pictures with a saved classifier",
+    arg("model", help="a classifier file that cmm fit wrote"),
+    arg("images", nargs="+", metavar="IMG|FOLDER", help="pictures, or folders of pictures"),
+    arg("--top", type=int, default=3, help="how many classes to name (default: 3)"),
+    arg("--json", action="store_true", help="one JSON object per picture and line"),
+    arg("--csv", metavar="OUT", help="write a table as it goes; called again, it goes on where it stopped"),
+    arg("--encoder", help="if the file's encoder has another name here"),
+    arg("--pretrained", help="where the encoder's weights lie here"),
+    arg("--device", default="cpu"),
+    arg("-q", "--quiet", action="store_true", help="no progress bars"),
+)
 def predict(args) -> None:
     "A line per picture, or a table; `RuntimeError` at the end when some could not be read."
     import json
     from cmm_nb.classifier import CMMClassifier
     from cmm_nb.core import file_hash
-    need(args.top >= 1, f"--top must be 1 or more, not {args.top}."); clf, files = CMMClassifier.load(args.model, args.encoder, args.pretrained, args.device), _asked(args.images)
-    if args.csv: bad = predict_csv(clf, files, args.csv, file_hash(args.model, 12), args.top, not args.quiet); print(f"{len(files)} pictures: {args.csv}")
+
+    need(args.top >= 1, f"--top must be 1 or more, not {args.top}.")
+    clf, files = (
+        CMMClassifier.load(args.model, args.encoder, args.pretrained, args.device),
+        _asked(args.images),
+    )
+    if args.csv:
+        bad = predict_csv(clf, files, args.csv, file_hash(args.model, 12), args.top, not args.quiet)
+        print(f"{len(files)} pictures: {args.csv}")
     else:
         bad = 0
         for f, p in predictions(clf, files, args.top):
-            bad += isinstance(p, str); error, answer = (p, None) if isinstance(p, str) else (None, p)
-            if args.json: print(json.dumps(dict(path=str(f), error=error) if error else dict(path=str(f), top=answer.top, strangeness=answer.strangeness, unknown=answer.unknown), ensure_ascii=False), flush=True)
-            else: print(f"{f}: {answer}" if answer else f"cmm: {error}", file=sys.stdout if answer else sys.stderr, flush=True)
-    if bad: raise RuntimeError(f"{bad} of {len(files)} pictures could not be read.")
+            bad += isinstance(p, str)
+            error, answer = (p, None) if isinstance(p, str) else (None, p)
+            if args.json:
+                print(
+                    json.dumps(
+                        dict(path=str(f), error=error)
+                        if error
+                        else dict(
+                            path=str(f),
+                            top=answer.top,
+                            strangeness=answer.strangeness,
+                            unknown=answer.unknown,
+                        ),
+                        ensure_ascii=False,
+                    ),
+                    flush=True,
+                )
+            else:
+                print(
+                    f"{f}: {answer}" if answer else f"cmm: {error}",
+                    file=sys.stdout if answer else sys.stderr,
+                    flush=True,
+                )
+    if bad:
+        raise RuntimeError(f"{bad} of {len(files)} pictures could not be read.")
 
 # %% ../nbs/33_cli.ipynb #a9b0d7f1
 def _gaps(args) -> tuple[object, dict[str, dict]]:
@@ -209,38 +435,80 @@ def _gaps(args) -> tuple[object, dict[str, dict]]:
     from cmm_nb.classifier import CMMClassifier, is_classifier
     from cmm_nb.gap import gap_report
     from cmm_nb.packs import load_pack
+
     target = Path(args.target)
     if target.is_dir():
-        clf = CMMClassifier(args.encoder, args.pretrained, "zero-shot", templates=args.templates, calibrate=False).fit(target)
-        return f"{target}: {len(clf.support_)} pictures, {len(clf.classes_)} classes, encoder {args.encoder}", {"gap": clf.gap(seed=args.seed)["before"]}
-    if is_classifier(target): clf = CMMClassifier.load(target, pretrained=args.pretrained); return f"{target}: {len(clf.support_)} support images, {len(clf.classes_)} classes, {clf.method}", clf.gap(seed=args.seed)
-    p = load_pack(target); return p, {"gap": gap_report(p.image, p.text, image_labels=p.label, seed=args.seed)}
+        clf = CMMClassifier(
+            args.encoder, args.pretrained, "zero-shot", templates=args.templates, calibrate=False
+        ).fit(target)
+        return (
+            f"{target}: {len(clf.support_)} pictures, {len(clf.classes_)} classes, encoder {args.encoder}",
+            {"gap": clf.gap(seed=args.seed)["before"]},
+        )
+    if is_classifier(target):
+        clf = CMMClassifier.load(target, pretrained=args.pretrained)
+        return (
+            f"{target}: {len(clf.support_)} support images, {len(clf.classes_)} classes, {clf.method}",
+            clf.gap(seed=args.seed),
+        )
+    p = load_pack(target)
+    return p, {"gap": gap_report(p.image, p.text, image_labels=p.label, seed=args.seed)}
 
-@command("gap", "measure the modality gap of a feature pack, a folder of pictures or a classifier", arg("target", metavar="PACK|FOLDER|MODEL", help="a .npz or .safetensors pack, a folder of class folders, or a file that cmm fit wrote"),
-         arg("--encoder", default="embedded", help="for a folder (default: embedded)"), arg("--pretrained", help="its weights"), arg("--templates", default="photo", help="for a folder (default: photo)"),
-         arg("--json", action="store_true", help="as JSON"), arg("--seed", type=int, default=0, help="for what is sampled (default: 0)"))
+
+@command(
+    "gap",
+    "measure the modality gap of a feature pack, a folder of pictures or a classifier",
+    arg(
+        "target",
+        metavar="PACK|FOLDER|MODEL",
+        help="a .npz or .safetensors pack, a folder of class folders, or a file that cmm fit wrote",
+    ),
+    arg("--encoder", default="embedded", help="for a folder (default: embedded)"),
+    arg("--pretrained", help="its weights"),
+    arg("--templates", default="photo", help="for a folder (default: photo)"),
+    arg("--json", action="store_true", help="as JSON"),
+    arg("--seed", type=int, default=0, help="for what is sampled (default: 0)"),
+)
 def gap(args) -> None:
     "Print every gap metric; of a classifier before and after its map."
     import json
-    what, reports = _gaps(args); clean = {name: {k: v if v == v else None for k, v in r.items()} for name, r in reports.items()}
-    if args.json: return print(json.dumps(clean if len(clean) > 1 else clean["gap"], indent=1))
-    print(what, *([f"{'':28s}" + "".join(f"{name:>11s}" for name in reports)] if len(reports) > 1 else []), sep="\n")
-    for k in next(iter(reports.values())): print(f"{k:28s}" + "".join(f" {r[k]:10.4f}" if r[k] == r[k] else f"{'n/a':>11s}" for r in reports.values()))
+
+    what, reports = _gaps(args)
+    clean = {name: {k: v if v == v else None for k, v in r.items()} for name, r in reports.items()}
+    if args.json:
+        return print(json.dumps(clean if len(clean) > 1 else clean["gap"], indent=1))
+    print(
+        what,
+        *([f"{'':28s}" + "".join(f"{name:>11s}" for name in reports)] if len(reports) > 1 else []),
+        sep="\n",
+    )
+    for k in next(iter(reports.values())):
+        print(
+            f"{k:28s}"
+            + "".join(f" {r[k]:10.4f}" if r[k] == r[k] else f"{'n/a':>11s}" for r in reports.values())
+        )
 
 # %% ../nbs/33_cli.ipynb #f50d985b
 GROUPS["cache"] = "what has been encoded and kept: list, verify, prune"
 WHERE = arg("--folder", help="another cache folder (default: CMM_CACHE, else ~/.cache/cmm_nb)")
 
+
 def _size(n: float) -> str:
     "Bytes for people: 1.5 MB."
-    if n < 1000: return f"{n:.0f} B"
-    k = min(4, int(math.log10(n)//3))
-    return f"{n/1000**k:.1f} {' kMGT'[k]}B"
+    if n < 1000:
+        return f"{n:.0f} B"
+    k = min(4, int(math.log10(n) // 3))
+    return f"{n / 1000**k:.1f} {' kMGT'[k]}B"
+
 
 def _list(entries: Sequence) -> None:
     "A line for each cache entry, and the sum."
     from time import time
-    for e in entries: print(f"{e.kind:10s} {e.encoder:34s} {e.view:8s} {e.rows:9,d} rows {_size(e.bytes):>9s}  unused for {(time() - e.used)/86400:5.1f} days  {e.name}")
+
+    for e in entries:
+        print(
+            f"{e.kind:10s} {e.encoder:34s} {e.view:8s} {e.rows:9,d} rows {_size(e.bytes):>9s}  unused for {(time() - e.used) / 86400:5.1f} days  {e.name}"
+        )
     print(f"{len(entries)} entries, {_size(sum(e.bytes for e in entries))}")
 
 # %% ../nbs/33_cli.ipynb #cd2d6472
@@ -248,49 +516,115 @@ def _list(entries: Sequence) -> None:
 def cache_ls(args) -> None:
     "Print every entry of the cache."
     from cmm_nb.features import cache_entries
+
     _list(cache_entries(args.folder))
+
 
 @command("cache verify", "read everything in the feature cache and compare it with its checksums", WHERE)
 def cache_verify(args) -> None:
     "Print what is damaged; `RuntimeError` when there is anything."
     from cmm_nb.features import cache_entries, verify_cache
+
     faults = verify_cache(args.folder)
-    for e, fault in faults: print(f"{e.files[0]}: {fault}")
-    if faults: raise RuntimeError(f"{len(faults)} entries of the cache are damaged: remove them with 'cmm cache prune --damaged', what they held is then encoded anew.")
+    for e, fault in faults:
+        print(f"{e.files[0]}: {fault}")
+    if faults:
+        raise RuntimeError(
+            f"{len(faults)} entries of the cache are damaged: remove them with 'cmm cache prune --damaged', what they held is then encoded anew."
+        )
     print(f"{len(cache_entries(args.folder))} entries are sound")
 
-@command("cache prune", "remove from the feature cache what fits all the conditions given", WHERE,
-         arg("--older-than", type=float, metavar="DAYS", help="unused for so many days"), arg("--encoder", metavar="NAME", help="of this encoder"),
-         arg("--unreferenced", action="store_true", help="leftovers of interrupted runs, and sets whose rows all stand in another one"),
-         arg("--damaged", action="store_true", help="what 'cmm cache verify' finds"), arg("--to-size", type=float, metavar="GB", help="only until the cache is no larger, the longest unused first"),
-         arg("-n", "--dry-run", action="store_true", help="only say what would go"))
+
+@command(
+    "cache prune",
+    "remove from the feature cache what fits all the conditions given",
+    WHERE,
+    arg("--older-than", type=float, metavar="DAYS", help="unused for so many days"),
+    arg("--encoder", metavar="NAME", help="of this encoder"),
+    arg(
+        "--unreferenced",
+        action="store_true",
+        help="leftovers of interrupted runs, and sets whose rows all stand in another one",
+    ),
+    arg("--damaged", action="store_true", help="what 'cmm cache verify' finds"),
+    arg(
+        "--to-size",
+        type=float,
+        metavar="GB",
+        help="only until the cache is no larger, the longest unused first",
+    ),
+    arg("-n", "--dry-run", action="store_true", help="only say what would go"),
+)
 def cache_prune(args) -> None:
     "Remove entries and list them."
     from cmm_nb.features import prune_cache
-    gone = prune_cache(args.folder, args.older_than, args.encoder, args.unreferenced, args.damaged, None if args.to_size is None else int(args.to_size*1e9), args.dry_run)
-    print("would remove:" if args.dry_run else "removed:"); _list(gone)
+
+    gone = prune_cache(
+        args.folder,
+        args.older_than,
+        args.encoder,
+        args.unreferenced,
+        args.damaged,
+        None if args.to_size is None else int(args.to_size * 1e9),
+        args.dry_run,
+    )
+    print("would remove:" if args.dry_run else "removed:")
+    _list(gone)
 
 # %% ../nbs/33_cli.ipynb #4af88765
 GROUPS["data"] = "data sets: what is known, what is here, what is wrong with it"
 
-@command("data list", "the data sets by name: classes, images, licence, and whether they are here", arg("--root", help="data folder (default: CMM_DATA, else data)"))
+
+@command(
+    "data list",
+    "the data sets by name: classes, images, licence, and whether they are here",
+    arg("--root", help="data folder (default: CMM_DATA, else data)"),
+)
 def data_list(args) -> None:
     "Print the table of benchmarks."
     from cmm_nb.benchmarks import BENCHMARKS, is_here
     from cmm_nb.results import format_table
-    print(format_table([["name", "classes", "train/val/test", "here", "licence"]] + [
-        [b.name, str(b.classes), "/".join(map(str, b.sizes)), "yes" if is_here(b, args.root) else "-", b.licence] for b in BENCHMARKS.values()]))
+
+    print(
+        format_table(
+            [["name", "classes", "train/val/test", "here", "licence"]]
+            + [
+                [
+                    b.name,
+                    str(b.classes),
+                    "/".join(map(str, b.sizes)),
+                    "yes" if is_here(b, args.root) else "-",
+                    b.licence,
+                ]
+                for b in BENCHMARKS.values()
+            ]
+        )
+    )
     print("\nand folder:PATH, csv:PATH, hf:NAME, pack:PATH")
 
-@command("data check", "counts per part and class, unreadable files, copies across parts, hash", arg("name", help="a data set's name, folder:PATH or csv:PATH"),
-         arg("--root", help="data folder (default: CMM_DATA, else data)"), arg("--split", help="another split file"), arg("--missing", choices=["error", "drop"], help="for listed files that are not there"),
-         arg("--quick", action="store_true", help="open no picture"), arg("--json", action="store_true", help="as JSON"))
+
+@command(
+    "data check",
+    "counts per part and class, unreadable files, copies across parts, hash",
+    arg("name", help="a data set's name, folder:PATH or csv:PATH"),
+    arg("--root", help="data folder (default: CMM_DATA, else data)"),
+    arg("--split", help="another split file"),
+    arg("--missing", choices=["error", "drop"], help="for listed files that are not there"),
+    arg("--quick", action="store_true", help="open no picture"),
+    arg("--json", action="store_true", help="as JSON"),
+)
 def data_check(args) -> int:
     "Print the health report of a data set; 1 when something is wrong."
     import json
     from cmm_nb.data import load_dataset
     from cmm_nb.files import check_images, format_report
-    report = check_images(load_dataset(args.name, **{k: v for k in ("root", "split", "missing") if (v := getattr(args, k)) is not None}), decode=not args.quick)
+
+    report = check_images(
+        load_dataset(
+            args.name, **{k: v for k in ("root", "split", "missing") if (v := getattr(args, k)) is not None}
+        ),
+        decode=not args.quick,
+    )
     print(json.dumps(report, indent=1, ensure_ascii=False) if args.json else format_report(report))
     return 0 if report["ok"] else 1
 
@@ -298,10 +632,20 @@ def data_check(args) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     "Entry point of `cmm`: the exit code is 0 on success, 2 for bad input, 1 for a run that failed, 130 when interrupted."
     args = parser().parse_args(argv)
-    try: return args.run(args) or 0
-    except ValueError as e: print(f"cmm: {e}", file=sys.stderr); return 2
-    except RuntimeError as e: print(f"cmm: {e}", file=sys.stderr); return 1
+    try:
+        return args.run(args) or 0
+    except ValueError as e:
+        print(f"cmm: {e}", file=sys.stderr)
+        return 2
+    except RuntimeError as e:
+        print(f"cmm: {e}", file=sys.stderr)
+        return 1
     except ModuleNotFoundError as e:
-        print(f"cmm: {e}: install the extra that has it, pip install 'cmm_nb[batch]'.", file=sys.stderr); return 2
-    except KeyboardInterrupt: print("cmm: interrupted", file=sys.stderr); return 130
-    except BrokenPipeError: os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()); return 0   # whoever read us (head, less) has seen enough
+        print(f"cmm: {e}: install the extra that has it, pip install 'cmm_nb[batch]'.", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("cmm: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0  # whoever read us (head, less) has seen enough

@@ -31,7 +31,9 @@ def l2norm(x):
 # %% ../nbs/00_core.ipynb #6e59b2b8
 def need(ok: Any, message: str) -> None:
     "Raise `ValueError(message)` unless `ok`."
-    if not ok: raise ValueError(message)
+    if not ok:
+        raise ValueError(message)
+
 
 def pick(name: str, table: Iterable[str], what: str) -> str:
     "Return `name` if it stands in `table`; else a `ValueError` that lists the known names and the nearest one."
@@ -47,68 +49,101 @@ def as_rows(x, name: str = "features"):
 
     Raises `ValueError` when it is not a matrix, is empty, or holds NaN or infinite values."""
     import torch
-    if not isinstance(x, torch.Tensor): x = np.asarray(x, dtype=np.float32); x = torch.from_numpy(x if x.flags.writeable and min(x.strides, default=0) >= 0 else x.copy())
+
+    if not isinstance(x, torch.Tensor):
+        x = np.asarray(x, dtype=np.float32)
+        x = torch.from_numpy(x if x.flags.writeable and min(x.strides, default=0) >= 0 else x.copy())
     t = x.float()
-    need(t.ndim == 2 and t.numel() > 0, f"{name} must be a matrix (rows, width) with at least one row, not shape {tuple(t.shape)}.")
-    if not all(part.sum().isfinite() for part in t.split(1 << 14)):         # a finite sum has no NaN and no infinity in it
+    need(
+        t.ndim == 2 and t.numel() > 0,
+        f"{name} must be a matrix (rows, width) with at least one row, not shape {tuple(t.shape)}.",
+    )
+    if not all(
+        part.sum().isfinite() for part in t.split(1 << 14)
+    ):  # a finite sum has no NaN and no infinity in it
         bad = (~t.isfinite()).any(-1).nonzero().flatten()
-        need(len(bad) == 0, f"{name} holds NaN or infinite values in {len(bad)} of {len(t)} rows, the first is row {int(bad[0]) if len(bad) else 0}: "
-             "remove those images or extract their features again.")
+        need(
+            len(bad) == 0,
+            f"{name} holds NaN or infinite values in {len(bad)} of {len(t)} rows, the first is row {int(bad[0]) if len(bad) else 0}: "
+            "remove those images or extract their features again.",
+        )
     return t
+
 
 def same_kind(out, like):
     "The tensor `out` as numpy when `like` is not a torch tensor, else as it is."
     import torch
+
     return out if isinstance(like, torch.Tensor) else out.detach().cpu().numpy()
 
 # %% ../nbs/00_core.ipynb #0fe21140
 def _feed(h, x: Any) -> None:
-    if isinstance(x, dict): x = sorted(x.items())
+    if isinstance(x, dict):
+        x = sorted(x.items())
     if isinstance(x, (list, tuple)):
         h.update(f"[{len(x)}".encode())
-        for o in x: _feed(h, o)
-    elif isinstance(x, bytes): h.update(b"b%d:" % len(x) + x)
+        for o in x:
+            _feed(h, o)
+    elif isinstance(x, bytes):
+        h.update(b"b%d:" % len(x) + x)
     elif hasattr(x, "detach") or isinstance(x, np.ndarray):
         a = np.ascontiguousarray(x.detach().cpu().numpy() if hasattr(x, "detach") else x)
-        if a.dtype.kind in "OU": return _feed(h, [str(o) for o in a.ravel()])
-        h.update(f"{a.dtype}{a.shape}".encode()); h.update(a.reshape(-1).view(np.uint8))
-    else: h.update(f"{type(x).__name__}:{x!r}".encode())
+        if a.dtype.kind in "OU":
+            return _feed(h, [str(o) for o in a.ravel()])
+        h.update(f"{a.dtype}{a.shape}".encode())
+        h.update(a.reshape(-1).view(np.uint8))
+    else:
+        h.update(f"{type(x).__name__}:{x!r}".encode())
+
 
 def content_hash(*parts: Any, digits: int = 12) -> str:
     "Hexadecimal SHA-256 (first `digits`) of arrays, tensors, bytes, strings, numbers and nested lists or dicts of them."
-    h = hashlib.sha256(); _feed(h, parts)
+    h = hashlib.sha256()
+    _feed(h, parts)
     return h.hexdigest()[:digits]
+
 
 def file_hash(path, digits: int = 64) -> str:
     "Hexadecimal SHA-256 (first `digits`) of a file's bytes."
     h = hashlib.sha256()
     with open(path, "rb") as f:
-        while block := f.read(1 << 20): h.update(block)
+        while block := f.read(1 << 20):
+            h.update(block)
     return h.hexdigest()[:digits]
 
 # %% ../nbs/00_core.ipynb #1c19963f
 @contextlib.contextmanager
 def atomic_path(path) -> Iterator[Path]:
     "A temporary path beside `path`; renamed to `path` when the block ends well, deleted when it does not."
-    path = Path(path); path.parent.mkdir(parents=True, exist_ok=True)
-    fd, name = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".", suffix=".tmp"); os.close(fd)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd, name = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".", suffix=".tmp")
+    os.close(fd)
     tmp = Path(name)
     try:
         yield tmp
-        umask = os.umask(0); os.umask(umask)
+        umask = os.umask(0)
+        os.umask(umask)
         os.chmod(tmp, 0o666 & ~umask)
         os.replace(tmp, path)
-    finally: tmp.unlink(missing_ok=True)
+    finally:
+        tmp.unlink(missing_ok=True)
 
 # %% ../nbs/00_core.ipynb #78ef5ab7
 def pick_device(device: str = "auto") -> str:
     "`cpu`, `cuda`, `cuda:1`, `mps` ... as given; `auto` is a GPU where there is one. `ValueError` for one that is absent."
     import torch
-    if device == "auto": return "cuda" if torch.cuda.is_available() else "cpu"
-    try: torch.empty(1, device=device)
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=device)
     except Exception as e:
-        raise ValueError(f"Device {device!r} is not available here ({str(e).splitlines()[0]}): use 'cpu' or 'auto'.") from None
+        raise ValueError(
+            f"Device {device!r} is not available here ({str(e).splitlines()[0]}): use 'cpu' or 'auto'."
+        ) from None
     return device
+
 
 @contextlib.contextmanager
 def few_threads(work: float, enough: float = 1e6) -> Iterator[None]:
@@ -116,35 +151,56 @@ def few_threads(work: float, enough: float = 1e6) -> Iterator[None]:
 
     Threads wait for each other at every operation: on small matrices, and on a machine with other things to do, that wait is nearly all of the time."""
     import torch
+
     before = torch.get_num_threads()
-    if work < enough: torch.set_num_threads(1)
-    try: yield
-    finally: torch.set_num_threads(before)
+    if work < enough:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
 
 def git_commit(folder=None) -> str | None:
     "Commit of the source checkout this package runs from, with '+' when it has local changes; None for an installed package."
     root = Path(folder) if folder else Path(cmm_nb.__file__).resolve().parent.parent
-    if not (root/".git").exists(): return None
-    def git(*a): return subprocess.run(["git", "-C", str(root), *a], capture_output=True, text=True).stdout.strip()
-    try: return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
-    except OSError: return None
+    if not (root / ".git").exists():
+        return None
+
+    def git(*a):
+        return subprocess.run(["git", "-C", str(root), *a], capture_output=True, text=True).stdout.strip()
+
+    try:
+        return git("rev-parse", "--short=12", "HEAD") + (
+            "+" if git("status", "--porcelain", "--untracked-files=no") else ""
+        )
+    except OSError:
+        return None
+
 
 def versions() -> dict[str, str]:
     "Versions of what a result depends on."
     names = ["cmm_nb", "torch", "open_clip_torch", "numpy", "scikit-learn"]
     found = {}
     for n in names:
-        with contextlib.suppress(metadata.PackageNotFoundError): found[n] = metadata.version(n)
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[n] = metadata.version(n)
     return found | dict(python=platform.python_version())
+
 
 def cache_folder(folder=None) -> Path:
     "`folder`, else the environment variable CMM_CACHE, else ~/.cache/cmm_nb."
-    return Path(folder or os.environ.get("CMM_CACHE") or Path.home()/".cache"/"cmm_nb")
+    return Path(folder or os.environ.get("CMM_CACHE") or Path.home() / ".cache" / "cmm_nb")
+
 
 def optional_data(relative: str, verbose: bool = True) -> Path | None:
     "Path of an optional real data file or folder below `CMM_DATA` (default: `data/`), or None, said aloud, when it is absent."
     env = os.environ.get("CMM_DATA")
     roots = [Path(env)] if env else [Path("data"), Path("../data")]
     for r in roots:
-        if (r/relative).exists(): return r/relative
-    if verbose: print(f"Skipped: {relative} is not in {'CMM_DATA' if env else 'data/'} (optional real data, see data/README.md).")
+        if (r / relative).exists():
+            return r / relative
+    if verbose:
+        print(
+            f"Skipped: {relative} is not in {'CMM_DATA' if env else 'data/'} (optional real data, see data/README.md)."
+        )

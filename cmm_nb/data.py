@@ -19,26 +19,34 @@ from .core import content_hash, need, pick
 # %% ../nbs/01_data.ipynb #aedb60f5
 PARTS = ("train", "val", "test")
 
+
 @dataclass
 class ImageSet:
     """Images (a sequence of PIL RGB images), `label` (n,) class numbers, `class_names` (C,), `split` (n,) of 'train', 'val' or 'test'.
 
     A sequence may offer `hashes()` (one text an image) and `paths` (names). Raises `ValueError` for lengths or labels that do not match."""
+
     name: str
     images: Sequence
     label: np.ndarray
     class_names: list[str]
     split: np.ndarray
-    templates: str = "a photo of a {}."                # a name in `cmm_nb.templates.TEMPLATES`, or one template
-    flip: bool = True                                  # does a mirrored image keep its class?
-    notes: list[str] = field(default_factory=list)     # what was decided or left out while it was loaded
-    class_ids: list[str] | None = None                 # (C,) names that do not change with the wording, such as WordNet ids
+    templates: str = "a photo of a {}."  # a name in `cmm_nb.templates.TEMPLATES`, or one template
+    flip: bool = True  # does a mirrored image keep its class?
+    notes: list[str] = field(default_factory=list)  # what was decided or left out while it was loaded
+    class_ids: list[str] | None = None  # (C,) names that do not change with the wording, such as WordNet ids
 
     def __post_init__(self):
         n = len(self.images)
         self.label, self.split = np.asarray(self.label, dtype=np.int64), np.asarray(self.split, dtype="<U5")
-        need(n == len(self.label) == len(self.split), f"{self.name}: {n} images, {len(self.label)} labels and {len(self.split)} split entries must be equally many.")
-        need(set(np.unique(self.label).tolist()) <= set(range(len(self.class_names))), f"{self.name}: labels must be class numbers 0 to {len(self.class_names) - 1}.")
+        need(
+            n == len(self.label) == len(self.split),
+            f"{self.name}: {n} images, {len(self.label)} labels and {len(self.split)} split entries must be equally many.",
+        )
+        need(
+            set(np.unique(self.label).tolist()) <= set(range(len(self.class_names))),
+            f"{self.name}: labels must be class numbers 0 to {len(self.class_names) - 1}.",
+        )
 
     @property
     def paths(self) -> Sequence[str] | None:
@@ -52,7 +60,11 @@ class ImageSet:
 
     def image_hashes(self) -> list[str]:
         "A content hash (32 hexadecimal digits) per image: of the file's bytes where there is one, else of the pixels."
-        return self.images.hashes() if hasattr(self.images, "hashes") else [pixel_hash(self.images[i]) for i in range(len(self))]
+        return (
+            self.images.hashes()
+            if hasattr(self.images, "hashes")
+            else [pixel_hash(self.images[i]) for i in range(len(self))]
+        )
 
     @cached_property
     def content(self) -> str:
@@ -62,54 +74,90 @@ class ImageSet:
     def take(self, rows, note: str = "") -> "ImageSet":
         "The same set with these rows only; `note` says why."
         rows = np.asarray(rows)
-        return replace(self, images=Taken(self.images, rows), label=self.label[rows], split=self.split[rows], notes=self.notes + [note]*bool(note))
+        return replace(
+            self,
+            images=Taken(self.images, rows),
+            label=self.label[rows],
+            split=self.split[rows],
+            notes=self.notes + [note] * bool(note),
+        )
 
-    def __len__(self): return len(self.images)
+    def __len__(self):
+        return len(self.images)
+
     def __repr__(self):
         parts = ", ".join(f"{(self.split == s).sum()} {s}" for s in PARTS if (self.split == s).any())
-        return f"{self.name}: {len(self)} images ({parts}), {len(self.class_names)} classes" + "".join(f"\n  note: {o}" for o in self.notes)
+        return f"{self.name}: {len(self)} images ({parts}), {len(self.class_names)} classes" + "".join(
+            f"\n  note: {o}" for o in self.notes
+        )
 
 # %% ../nbs/01_data.ipynb #4c89c3e5
 def pixel_hash(image) -> str:
     "Content hash of a decoded PIL image."
     return content_hash(image.size, image.mode, image.tobytes(), digits=32)
 
+
 class Taken(Sequence):
     "Some rows of a sequence of images, in the order of `rows`."
-    def __init__(self, images: Sequence, rows: np.ndarray): self.images, self.rows = images, rows
-    def __len__(self): return len(self.rows)
-    def __getitem__(self, i): return self.images[int(self.rows[i])]
+
+    def __init__(self, images: Sequence, rows: np.ndarray):
+        self.images, self.rows = images, rows
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, i):
+        return self.images[int(self.rows[i])]
+
     @property
     def paths(self):
         p = getattr(self.images, "paths", None)
         return None if p is None else [p[int(i)] for i in self.rows]
+
     def hashes(self) -> list[str]:
-        if not hasattr(self.images, "hashes"): return [pixel_hash(self[i]) for i in range(len(self))]
-        h = self.images.hashes(); return [h[int(i)] for i in self.rows]
+        if not hasattr(self.images, "hashes"):
+            return [pixel_hash(self[i]) for i in range(len(self))]
+        h = self.images.hashes()
+        return [h[int(i)] for i in self.rows]
 
 # %% ../nbs/01_data.ipynb #14ef9405
 DATASETS: dict[str, Callable[..., ImageSet]] = {}
-PROVIDERS = ["cmm_nb.files", "cmm_nb.benchmarks"]        # modules that enter data sets when they are imported
+PROVIDERS = ["cmm_nb.files", "cmm_nb.benchmarks"]  # modules that enter data sets when they are imported
+
 
 def register_dataset(name: str):
     "Decorator: enter a loading function in `DATASETS`; under 'kind:' it is called with what stands behind the colon."
-    def enter(f): DATASETS[name] = f; return f
+
+    def enter(f):
+        DATASETS[name] = f
+        return f
+
     return enter
+
 
 def dataset_names() -> list[str]:
     "All registered names, those of the later chapters included."
-    for m in PROVIDERS: importlib.import_module(m)
+    for m in PROVIDERS:
+        importlib.import_module(m)
     return sorted(DATASETS)
+
 
 def load_dataset(name: str, root=None, **options: Any) -> ImageSet:
     """The image set `name`: a registered name, or 'folder:PATH', 'csv:PATH', 'hf:NAME'. `root` is where its files lie (default: CMM_DATA, else data/).
 
     Raises `ValueError`, naming the known ones, for another name or an option that the set does not have, and saying what to put where if it is absent."""
-    kind, colon, rest = str(name).partition(":"); key = kind + colon
-    need(key != "pack:", "A pack holds features and no images: use load_features('pack:PATH') or load_pack(PATH).")
+    kind, colon, rest = str(name).partition(":")
+    key = kind + colon
+    need(
+        key != "pack:",
+        "A pack holds features and no images: use load_features('pack:PATH') or load_pack(PATH).",
+    )
     f = DATASETS.get(key) or DATASETS[pick(key, dataset_names(), "data set")]
     options |= dict(root=root) if root is not None else {}
-    for o in options: pick(o, [p.name for p in inspect.signature(f).parameters.values()][bool(colon):], f"option of {key!r}")
+    for o in options:
+        pick(
+            o, [p.name for p in inspect.signature(f).parameters.values()][bool(colon) :], f"option of {key!r}"
+        )
     return f(rest, **options) if colon else f(**options)
 
 # %% ../nbs/01_data.ipynb #7a65c09f
@@ -119,27 +167,45 @@ def cut(label: np.ndarray, shares: dict[str, float], seed: int = 0) -> np.ndarra
     names, edges = list(shares), np.cumsum(list(shares.values()))[:-1]
     for c in np.unique(label):
         rows = np.random.default_rng([seed, int(c)]).permutation(np.flatnonzero(label == c))
-        for name, part in zip(names, np.split(rows, np.round(edges * len(rows)).astype(int))): split[part] = name
+        for name, part in zip(names, np.split(rows, np.round(edges * len(rows)).astype(int))):
+            split[part] = name
     return split
 
 # %% ../nbs/01_data.ipynb #35c6e4ca
 class PixelImages(Sequence):
     "Grey or colour pixel arrays (n, h, w[, 3]) of uint8 that answer `[i]` with an RGB PIL image."
-    def __init__(self, pixels: np.ndarray): self.pixels = pixels
-    def __len__(self): return len(self.pixels)
+
+    def __init__(self, pixels: np.ndarray):
+        self.pixels = pixels
+
+    def __len__(self):
+        return len(self.pixels)
+
     def __getitem__(self, i):
         from PIL import Image
+
         return Image.fromarray(self.pixels[i]).convert("RGB")
-    def hashes(self) -> list[str]: return [content_hash(p, digits=32) for p in self.pixels]
+
+    def hashes(self) -> list[str]:
+        return [content_hash(p, digits=32) for p in self.pixels]
+
 
 @register_dataset("digits")
 def digits() -> ImageSet:
     "scikit-learn's 1,797 handwritten digits (UCI optical recognition, 8 x 8 pixels), split 40/10/50 % with seed 0."
     from sklearn.datasets import load_digits
+
     raw = load_digits()
     names = "zero one two three four five six seven eight nine".split()
-    return ImageSet("digits", PixelImages(np.round(raw.images * 255 / 16).astype(np.uint8)), raw.target, names,
-                    cut(raw.target, dict(train=.4, val=.1, test=.5)), templates="digits", flip=False)  # a mirrored 2 is no 2
+    return ImageSet(
+        "digits",
+        PixelImages(np.round(raw.images * 255 / 16).astype(np.uint8)),
+        raw.target,
+        names,
+        cut(raw.target, dict(train=0.4, val=0.1, test=0.5)),
+        templates="digits",
+        flip=False,
+    )  # a mirrored 2 is no 2
 
 # %% ../nbs/01_data.ipynb #ef3a97f1
 @dataclass(frozen=True)
@@ -148,6 +214,7 @@ class FewShotSplit:
 
     `classes`: the class numbers that take part (None: all). `style` 'paper' marks a draw whose validation images may be test images, and nothing else allows that.
     Raises `ValueError` when two parts share a row."""
+
     shots: int
     seed: int
     train: np.ndarray
@@ -163,23 +230,37 @@ class FewShotSplit:
         for a, b in (("train", "val"), ("train", "test"), ("val", "test")):
             both = np.intersect1d(getattr(self, a), getattr(self, b))
             if (a, b) != ("val", "test") or self.style == "clean":
-                need(not len(both), f"{len(both)} images are in both the {a} and the {b} part: a result would not be honest.")
-        object.__setattr__(self, "hash", content_hash(*(np.asarray(o, dtype=np.int64) for o in (self.train, self.val, self.test))))
+                need(
+                    not len(both),
+                    f"{len(both)} images are in both the {a} and the {b} part: a result would not be honest.",
+                )
+        object.__setattr__(
+            self,
+            "hash",
+            content_hash(*(np.asarray(o, dtype=np.int64) for o in (self.train, self.val, self.test))),
+        )
 
     @property
     def protocol(self) -> str:
         "One line for every result: what support and validation images are, and what was decided on the way."
-        first = ("support and validation (min(K,4) a class) never from the test part" if self.style == "clean"
-                 else "PAPER-STYLE, not comparable with clean rows")
+        first = (
+            "support and validation (min(K,4) a class) never from the test part"
+            if self.style == "clean"
+            else "PAPER-STYLE, not comparable with clean rows"
+        )
         return "; ".join((first, *self.notes))
 
     def renumber(self, label: np.ndarray) -> np.ndarray:
         "Class numbers among the classes that take part: as they are when all do."
         return label if self.classes is None else np.searchsorted(self.classes, label)
 
+
 def class_orders(label: np.ndarray, pool: np.ndarray, n_classes: int, seed: int) -> list[np.ndarray]:
     "For each class its rows of `pool` in a seeded order that depends on nothing but the seed, the class and those rows."
-    by_class = np.split(pool[np.argsort(label[pool], kind="stable")], np.cumsum(np.bincount(label[pool], minlength=n_classes))[:-1])
+    by_class = np.split(
+        pool[np.argsort(label[pool], kind="stable")],
+        np.cumsum(np.bincount(label[pool], minlength=n_classes))[:-1],
+    )
     return [np.random.default_rng([seed, c]).permutation(rows) for c, rows in enumerate(by_class)]
 
 # %% ../nbs/01_data.ipynb #695052e6
@@ -187,34 +268,80 @@ def _few(names: Sequence[str], counts: Sequence[int], most: int = 3) -> str:
     shown = ", ".join(f"{n} ({k})" for n, k in list(zip(names, counts))[:most])
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
 
-def _short_classes(orders: list[np.ndarray], shots: int, names: Sequence[str], on_short: str) -> tuple[np.ndarray, list[str]]:
+
+def _short_classes(
+    orders: list[np.ndarray], shots: int, names: Sequence[str], on_short: str
+) -> tuple[np.ndarray, list[str]]:
     "The classes that take part and what is to be said about the others."
-    have = np.array([len(o) for o in orders]); short = np.flatnonzero(have < shots)
+    have = np.array([len(o) for o in orders])
+    short = np.flatnonzero(have < shots)
     every = np.arange(len(orders))
     if on_short == "drop":
-        left = np.setdiff1d(every, short); need(len(left) > 1, f"on_short='drop' leaves {len(left)} classes at {shots} shots: ask for fewer.")
-        return left, [f"classes dropped, they have fewer than {shots} training images: {_few([names[c] for c in short], have[short])}"]*bool(len(short))
-    for c in np.flatnonzero(have == 0): need(False, f"Class {names[c]!r} has no training image: remove the class, add images, or use on_short='drop'.")
+        left = np.setdiff1d(every, short)
+        need(len(left) > 1, f"on_short='drop' leaves {len(left)} classes at {shots} shots: ask for fewer.")
+        return left, [
+            f"classes dropped, they have fewer than {shots} training images: {_few([names[c] for c in short], have[short])}"
+        ] * bool(len(short))
+    for c in np.flatnonzero(have == 0):
+        need(
+            False,
+            f"Class {names[c]!r} has no training image: remove the class, add images, or use on_short='drop'.",
+        )
     if on_short == "error" and len(short):
         c = short[0]
-        raise ValueError(f"{shots} shots asked for, but class {names[c]!r} has only {have[c]} training images: ask for at most {have.min()}, or use on_short='take-all' or 'drop'.")
-    return every, [f"fewer than {shots} training images, all taken: {_few([names[c] for c in short], have[short])}"]*bool(len(short))
+        raise ValueError(
+            f"{shots} shots asked for, but class {names[c]!r} has only {have[c]} training images: ask for at most {have.min()}, or use on_short='take-all' or 'drop'."
+        )
+    return every, [
+        f"fewer than {shots} training images, all taken: {_few([names[c] for c in short], have[short])}"
+    ] * bool(len(short))
 
 # %% ../nbs/01_data.ipynb #0e3b4462
-def few_shot_split(label: np.ndarray, split: np.ndarray, shots: int, seed: int, class_names: Sequence[str], on_short: str = "error",
-                   aside: np.ndarray | Sequence[int] = (), notes: Sequence[str] = ()) -> FewShotSplit:
+def few_shot_split(
+    label: np.ndarray,
+    split: np.ndarray,
+    shots: int,
+    seed: int,
+    class_names: Sequence[str],
+    on_short: str = "error",
+    aside: np.ndarray | Sequence[int] = (),
+    notes: Sequence[str] = (),
+) -> FewShotSplit:
     """Draw `shots` images a class from split 'train' and min(shots, 4) from 'val' (absent: from the rest of 'train'), never a row of `aside`.
 
     Raises `ValueError` when a class has no image, or fewer than `shots` unless `on_short` is 'take-all' or 'drop'."""
-    need(shots >= 1, f"shots must be 1 or more, not {shots}."); pick(on_short, ("error", "take-all", "drop"), "on_short")
+    need(shots >= 1, f"shots must be 1 or more, not {shots}.")
+    pick(on_short, ("error", "take-all", "drop"), "on_short")
     part = {s: np.flatnonzero(split == s) for s in PARTS}
-    def orders(s): return [o[~np.isin(o, aside)] if len(aside) else o for o in class_orders(label, part[s], len(class_names), seed)]
+
+    def orders(s):
+        return [
+            o[~np.isin(o, aside)] if len(aside) else o
+            for o in class_orders(label, part[s], len(class_names), seed)
+        ]
+
     own, n_val = orders("train"), min(shots, 4)
     classes, said = _short_classes(own, shots, class_names, on_short)
     val = [o[:n_val] for o in orders("val")] if len(part["val"]) else [o[shots:][-n_val:] for o in own]
     n_short = sum(len(val[c]) < n_val for c in classes)
-    if n_short: said.append(f"fewer than {n_val} validation images in {n_short} of {len(classes)} classes" if any(len(val[c]) for c in classes) else "no validation images are left")
-    def rows(of): return np.concatenate([of[c] for c in classes])
-    test = part["test"]; every = len(classes) == len(class_names)
-    return FewShotSplit(shots, seed, rows([o[:shots] for o in own]), rows(val), test if every else test[np.isin(label[test], classes)],
-                        None if every else classes, notes=(*notes, *said))
+    if n_short:
+        said.append(
+            f"fewer than {n_val} validation images in {n_short} of {len(classes)} classes"
+            if any(len(val[c]) for c in classes)
+            else "no validation images are left"
+        )
+
+    def rows(of):
+        return np.concatenate([of[c] for c in classes])
+
+    test = part["test"]
+    every = len(classes) == len(class_names)
+    return FewShotSplit(
+        shots,
+        seed,
+        rows([o[:shots] for o in own]),
+        rows(val),
+        test if every else test[np.isin(label[test], classes)],
+        None if every else classes,
+        notes=(*notes, *said),
+    )

@@ -38,32 +38,53 @@ def frozen_copy(model: Any) -> Any:
     share: dict[int, Any] = {id(p): nn.Parameter(p.detach(), requires_grad=False) for p in model.parameters()}
     return copy.deepcopy(model, share | {id(b): b for b in model.buffers()}).eval()
 
+
 def thaw(module: nn.Module) -> None:
     "Give a module of a frozen copy trainable weights of its own, which start at the frozen ones."
     for m in module.modules():
         for name, p in list(m._parameters.items()):
-            if p is not None: m._parameters[name] = nn.Parameter(p.detach().clone())
+            if p is not None:
+                m._parameters[name] = nn.Parameter(p.detach().clone())
 
 # %% ../nbs/20_deep.ipynb #4c135f97
 def text_tower(model: Any) -> Any:
     "The part of an open_clip model that holds the token table: `model.text`, or the model itself in its older classes."
     tower = getattr(model, "text", model)
-    need(hasattr(tower, "token_embedding"), f"The text tower {type(tower).__name__} shows no table of token embeddings: use an encoder with open_clip's own text tower.")
+    need(
+        hasattr(tower, "token_embedding"),
+        f"The text tower {type(tower).__name__} shows no table of token embeddings: use an encoder with open_clip's own text tower.",
+    )
     return tower
+
 
 def encode_embeddings(model: Any, embeddings: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
     "Raw text features (n, d), differentiable, of token embeddings (n, L, w); `tokens` (n, L) only say where a text ends."
-    handle = text_tower(model).token_embedding.register_forward_hook(lambda module, inputs, output: embeddings)
-    try: return model.encode_text(tokens)
-    finally: handle.remove()
+    handle = text_tower(model).token_embedding.register_forward_hook(
+        lambda module, inputs, output: embeddings
+    )
+    try:
+        return model.encode_text(tokens)
+    finally:
+        handle.remove()
 
 # %% ../nbs/20_deep.ipynb #e3320aca
 def shorten(model: Any, tokens: torch.Tensor, length: int) -> torch.Tensor:
     "Cut `tokens` (n, L) and the text tower of a frozen copy to `length` places where that changes no answer; the tokens that are left."
     tower = text_tower(model)
-    mask, pool = getattr(tower, "attn_mask", None), getattr(tower, "text_pool_type", getattr(tower, "pool_type", ""))
-    if mask is None or mask.ndim != 2 or pool not in ("argmax", "eos") or getattr(tower, "cls_emb", None) is not None: return tokens
-    tower.positional_embedding = nn.Parameter(tower.positional_embedding[:length].detach(), requires_grad=False)
+    mask, pool = (
+        getattr(tower, "attn_mask", None),
+        getattr(tower, "text_pool_type", getattr(tower, "pool_type", "")),
+    )
+    if (
+        mask is None
+        or mask.ndim != 2
+        or pool not in ("argmax", "eos")
+        or getattr(tower, "cls_emb", None) is not None
+    ):
+        return tokens
+    tower.positional_embedding = nn.Parameter(
+        tower.positional_embedding[:length].detach(), requires_grad=False
+    )
     tower.attn_mask = mask[:length, :length]
     return tokens[:, :length]
 
@@ -71,6 +92,7 @@ def shorten(model: Any, tokens: torch.Tensor, length: int) -> torch.Tensor:
 @dataclass
 class DeepTask:
     "A few-shot problem for `encoder`: `views` (sequences of the same N images), y (N,), names, templates, and validation images if there are any."
+
     encoder: Encoder
     views: list[Any]
     y: torch.Tensor
@@ -81,87 +103,167 @@ class DeepTask:
     seed: int = 1
 
     @property
-    def shots(self) -> int: return int(self.y.bincount().min())
+    def shots(self) -> int:
+        return int(self.y.bincount().min())
+
     @property
     def prompt(self) -> str:
         "The template for methods that use one: the first with words before the name."
         return next((t for t in self.templates if t.split("{}")[0].strip()), self.templates[0])
+
     @property
-    def sentences(self) -> list[str]: return [fill(self.prompt, c) for c in self.class_names]
+    def sentences(self) -> list[str]:
+        return [fill(self.prompt, c) for c in self.class_names]
 
 # %% ../nbs/20_deep.ipynb #881b03ce
 class Mirrored(Sequence):
     "The images of a sequence, mirrored left to right, made when asked for."
-    def __init__(self, images: Sequence): self.images = images
-    def __len__(self): return len(self.images)
-    def __getitem__(self, i): return seen(self.images[i], "flip", b"")
+
+    def __init__(self, images: Sequence):
+        self.images = images
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, i):
+        return seen(self.images[i], "flip", b"")
+
 
 def _mirrored(images) -> Any:
-    need(not (isinstance(images, (np.ndarray, torch.Tensor)) and images.ndim == 2), "Features cannot be mirrored: give images, or leave flip out.")
+    need(
+        not (isinstance(images, (np.ndarray, torch.Tensor)) and images.ndim == 2),
+        "Features cannot be mirrored: give images, or leave flip out.",
+    )
     return images.flip(-1) if isinstance(images, torch.Tensor) else Mirrored(images)
 
-def make_deep_task(encoder: Encoder, images, y, class_names: Sequence[str], template: str | Sequence[str] = "a photo of a {}.", images_val=None, y_val=None,
-                   seed: int = 1, flip: bool = False) -> DeepTask:
+
+def make_deep_task(
+    encoder: Encoder,
+    images,
+    y,
+    class_names: Sequence[str],
+    template: str | Sequence[str] = "a photo of a {}.",
+    images_val=None,
+    y_val=None,
+    seed: int = 1,
+    flip: bool = False,
+) -> DeepTask:
     "Check and collect; `ValueError` for labels that do not match, a class without an image, or validation images without labels."
     names, device = list(class_names), encoder.device
     y = _labels(y, len(images), len(names), "y", device)
     absent = sorted(set(range(len(names))) - set(y.tolist()))
-    need(not absent, f"Class {names[absent[0]] if absent else ''!r} has no support image: give at least one, or leave its name out.")
-    need((images_val is None) == (y_val is None), "images_val and y_val belong together: give both or neither.")
-    if images_val is not None: y_val = _labels(y_val, len(images_val), len(names), "y_val", device)
-    return DeepTask(encoder, [images] + ([_mirrored(images)] if flip else []), y, names, get_templates(template), images_val, y_val, int(seed))
+    need(
+        not absent,
+        f"Class {names[absent[0]] if absent else ''!r} has no support image: give at least one, or leave its name out.",
+    )
+    need(
+        (images_val is None) == (y_val is None), "images_val and y_val belong together: give both or neither."
+    )
+    if images_val is not None:
+        y_val = _labels(y_val, len(images_val), len(names), "y_val", device)
+    return DeepTask(
+        encoder,
+        [images] + ([_mirrored(images)] if flip else []),
+        y,
+        names,
+        get_templates(template),
+        images_val,
+        y_val,
+        int(seed),
+    )
 
 # %% ../nbs/20_deep.ipynb #fd8b6f93
-def deep_task(images: ImageSet, encoder: Encoder, split: FewShotSplit, pack: FeaturePack | None = None, templates: str | Sequence[str] | None = None) -> DeepTask:
+def deep_task(
+    images: ImageSet,
+    encoder: Encoder,
+    split: FewShotSplit,
+    pack: FeaturePack | None = None,
+    templates: str | Sequence[str] | None = None,
+) -> DeepTask:
     "The task of a few-shot `split` of an image set; with `pack`, in features of that pack (for methods that do not train the image tower)."
-    def part(rows): return pack.image[rows] if pack is not None else Taken(images.images, rows)
+
+    def part(rows):
+        return pack.image[rows] if pack is not None else Taken(images.images, rows)
+
     val, y_val = (part(split.val), images.label[split.val]) if len(split.val) else (None, None)
-    task = make_deep_task(encoder, part(split.train), images.label[split.train], images.class_names, templates or images.templates, val, y_val, split.seed)
-    if images.flip: task.views.append(pack.flip[split.train] if pack is not None and pack.flip is not None else _mirrored(Taken(images.images, split.train)))
+    task = make_deep_task(
+        encoder,
+        part(split.train),
+        images.label[split.train],
+        images.class_names,
+        templates or images.templates,
+        val,
+        y_val,
+        split.seed,
+    )
+    if images.flip:
+        task.views.append(
+            pack.flip[split.train]
+            if pack is not None and pack.flip is not None
+            else _mirrored(Taken(images.images, split.train))
+        )
     return task
 
 # %% ../nbs/20_deep.ipynb #692bd45f
 @dataclass(frozen=True)
 class DeepRecipe:
     "Settings of the training loop. Its length: `iterations`, else `iterations_per_shot`, else `epochs`, else 50 epochs at 1 shot, 100 up to 4, 200 above (CoOp)."
+
     optimizer: str = "sgd"
     lr: float = 2e-3
     weight_decay: float = 5e-4
-    momentum: float = 0.9           # of sgd
+    momentum: float = 0.9  # of sgd
     batch_size: int = 32
     epochs: int | None = None
     iterations: int | None = None
     iterations_per_shot: int | None = None
-    warmup: int = 1                 # epochs at warmup_lr; where the length is in iterations: iterations, rising from it
+    warmup: int = 1  # epochs at warmup_lr; where the length is in iterations: iterations, rising from it
     warmup_lr: float = 1e-5
-    lr_min: float = 0.0             # where the cosine ends
-    look_every: int = 0             # 0: the last step; else the best look on validation images every so many steps
-    autocast: bool = False          # bfloat16 where the device gains from it
+    lr_min: float = 0.0  # where the cosine ends
+    look_every: int = 0  # 0: the last step; else the best look on validation images every so many steps
+    autocast: bool = False  # bfloat16 where the device gains from it
+
 
 def training_length(r: DeepRecipe, n: int, shots: int) -> tuple[int, int]:
     "Steps of a training on n images, and after how many of them the learning rate changes."
-    if r.iterations or r.iterations_per_shot: return r.iterations or (r.iterations_per_shot or 0)*shots, 1
+    if r.iterations or r.iterations_per_shot:
+        return r.iterations or (r.iterations_per_shot or 0) * shots, 1
     epoch = max(1, n // r.batch_size)
-    return epoch*(r.epochs or (50 if shots < 2 else 100 if shots <= 4 else 200)), epoch
+    return epoch * (r.epochs or (50 if shots < 2 else 100 if shots <= 4 else 200)), epoch
 
 # %% ../nbs/20_deep.ipynb #52136734
 class DeepNet(nn.Module):
     "Base of the five methods: a frozen copy `model` of the encoder's model with something trainable in or around it."
-    moves_images = False            # does training change the image features?
-    at_once = 64                    # images in one forward pass outside of training
+
+    moves_images = False  # does training change the image features?
+    at_once = 64  # images in one forward pass outside of training
     model: Any
-    r: Any                          # the method's recipe
+    r: Any  # the method's recipe
 
     def __init__(self, task: DeepTask, r: DeepRecipe):
         super().__init__()
-        self.encoder, self.scale, self.r, self.model = task.encoder, task.encoder.logit_scale, r, frozen_copy(task.encoder.model)
+        self.encoder, self.scale, self.r, self.model = (
+            task.encoder,
+            task.encoder.logit_scale,
+            r,
+            frozen_copy(task.encoder.model),
+        )
 
-    def begin(self, steps: int, seed: int) -> None: "Called once before a training of `steps` steps."
-    def below(self, pixels: torch.Tensor) -> torch.Tensor: return F.normalize(self.model.encode_image(pixels), dim=-1)
-    def trained(self) -> list[nn.Parameter]: return [p for p in self.parameters() if p.requires_grad]
-    def loss(self, h: torch.Tensor, y: torch.Tensor) -> torch.Tensor: return F.cross_entropy(self(h).float(), y)
+    def begin(self, steps: int, seed: int) -> None:
+        "Called once before a training of `steps` steps."
 
-    def gradients(self, h: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, Sequence[torch.Tensor | None]]:
+    def below(self, pixels: torch.Tensor) -> torch.Tensor:
+        return F.normalize(self.model.encode_image(pixels), dim=-1)
+
+    def trained(self) -> list[nn.Parameter]:
+        return [p for p in self.parameters() if p.requires_grad]
+
+    def loss(self, h: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return F.cross_entropy(self(h).float(), y)
+
+    def gradients(
+        self, h: torch.Tensor, y: torch.Tensor
+    ) -> tuple[torch.Tensor, Sequence[torch.Tensor | None]]:
         "The loss of a batch and its gradients."
         loss = self.loss(h, y)
         return loss.detach(), torch.autograd.grad(loss, self.trained(), allow_unused=True)
@@ -179,8 +281,15 @@ def run_below(net: DeepNet, images) -> torch.Tensor:
         need(not net.moves_images, "This method trains the image tower and needs images, not their features.")
         return F.normalize(as_rows(images, "images").to(e.device), dim=-1)
     need(len(images) > 0, "No images to learn from.")
-    return torch.cat([net.below(torch.stack([e.tensor(images[i]) for i in range(a, min(a + 64, len(images)))]).to(e.device))
-                      for a in range(0, len(images), 64)])
+    return torch.cat(
+        [
+            net.below(
+                torch.stack([e.tensor(images[i]) for i in range(a, min(a + 64, len(images)))]).to(e.device)
+            )
+            for a in range(0, len(images), 64)
+        ]
+    )
+
 
 @torch.no_grad()
 def validate(net: DeepNet, h: torch.Tensor, y: torch.Tensor) -> tuple[float, float]:
@@ -193,47 +302,77 @@ def epoch_rows(n: int, batch_size: int, steps: int, seed: int) -> np.ndarray:
     "Row numbers (steps, batch_size): full batches out of seeded epochs over n rows; a batch never holds a row twice. With n < batch_size every batch is the whole."
     g, size = np.random.default_rng([seed, n]), min(batch_size, n)
     epochs = -(-steps // (n // size))
-    return np.concatenate([g.permutation(n)[:n // size * size].reshape(-1, size) for _ in range(epochs)])[:steps]
+    return np.concatenate([g.permutation(n)[: n // size * size].reshape(-1, size) for _ in range(epochs)])[
+        :steps
+    ]
+
 
 def _optimizer(r: DeepRecipe, params: list[nn.Parameter]) -> torch.optim.Optimizer:
-    kinds = dict(sgd=lambda: torch.optim.SGD(params, lr=r.lr, momentum=r.momentum, weight_decay=r.weight_decay),
-                 adamw=lambda: torch.optim.AdamW(params, lr=r.lr, betas=(.9, .999), weight_decay=r.weight_decay))
+    kinds = dict(
+        sgd=lambda: torch.optim.SGD(params, lr=r.lr, momentum=r.momentum, weight_decay=r.weight_decay),
+        adamw=lambda: torch.optim.AdamW(params, lr=r.lr, betas=(0.9, 0.999), weight_decay=r.weight_decay),
+    )
     return kinds[pick(r.optimizer, kinds, "optimizer")]()
 
-def train_deep(net: DeepNet, h: torch.Tensor, y: torch.Tensor, shots: int, seed: int, val: tuple | None = None, progress: bool = False) -> list[dict]:
+
+def train_deep(
+    net: DeepNet,
+    h: torch.Tensor,
+    y: torch.Tensor,
+    shots: int,
+    seed: int,
+    val: tuple | None = None,
+    progress: bool = False,
+) -> list[dict]:
     "Train `net` on lower activations h (views, N, ...) with labels y (N,); its weights end at the last step or the best look. The history: step, loss, looks."
     from tqdm import trange
+
     r, params = net.r, net.trained()
     steps, unit = training_length(r, len(y), shots)
     rows = torch.from_numpy(epoch_rows(len(y), r.batch_size, steps, seed)).to(y.device)
-    views = torch.from_numpy(np.random.default_rng([seed, len(y), 1]).integers(len(h), size=rows.shape)).to(y.device)
-    rate = PaperRecipe(lr=r.lr, warmup=r.warmup, warmup_lr=r.warmup_lr, lr_min=r.lr_min, iterations=max(1, steps // unit))
+    views = torch.from_numpy(np.random.default_rng([seed, len(y), 1]).integers(len(h), size=rows.shape)).to(
+        y.device
+    )
+    rate = PaperRecipe(
+        lr=r.lr, warmup=r.warmup, warmup_lr=r.warmup_lr, lr_min=r.lr_min, iterations=max(1, steps // unit)
+    )
     opt, best, history = _optimizer(r, params), None, []
     net.begin(steps, seed)
     for step in trange(steps, desc=type(net).__name__, disable=not progress, mininterval=1):
         opt.param_groups[0]["lr"] = lr_at(step // unit, rate)
-        with torch.autocast(y.device.type, torch.bfloat16, enabled=r.autocast): loss, grads = net.gradients(h[views[step], rows[step]], y[rows[step]])
-        for p, g in zip(params, grads): p.grad = g
+        with torch.autocast(y.device.type, torch.bfloat16, enabled=r.autocast):
+            loss, grads = net.gradients(h[views[step], rows[step]], y[rows[step]])
+        for p, g in zip(params, grads):
+            p.grad = g
         opt.step()
-        if step % max(1, steps // 100) == 0 or step == steps - 1: history.append(dict(step=step, loss=float(loss)))
+        if step % max(1, steps // 100) == 0 or step == steps - 1:
+            history.append(dict(step=step, loss=float(loss)))
         if val and r.look_every and (step % r.look_every == 0 or step == steps - 1):
-            accuracy, nll = validate(net, *val); history.append(dict(step=step, val_accuracy=accuracy, val_nll=nll))
-            if best is None or (accuracy, -nll) > best[0]: best = (accuracy, -nll), [p.detach().clone() for p in params]
-    if best: torch._foreach_copy_([p.data for p in params], best[1])
+            accuracy, nll = validate(net, *val)
+            history.append(dict(step=step, val_accuracy=accuracy, val_nll=nll))
+            if best is None or (accuracy, -nll) > best[0]:
+                best = (accuracy, -nll), [p.detach().clone() for p in params]
+    if best:
+        torch._foreach_copy_([p.data for p in params], best[1])
     return history
 
 # %% ../nbs/20_deep.ipynb #13970d7e
 @dataclass
 class FittedDeep:
     "A classifier of images: `encoder` makes features, `head` answers on them; `moves_images` says whether `encoder` differs from the one that was given."
+
     encoder: Encoder
     head: Fitted
     moves_images: bool
 
     @property
-    def method(self) -> str: return self.head.method
+    def method(self) -> str:
+        return self.head.method
+
     @property
-    def info(self) -> dict[str, Any]: return self.head.info
+    def info(self) -> dict[str, Any]:
+        return self.head.info
+
     @property
     def prototypes(self) -> torch.Tensor | None:
         "The rows (C, d) that images are compared with; None where each image has its own."
@@ -242,27 +381,55 @@ class FittedDeep:
     def features(self, images) -> np.ndarray:
         "Unit rows (n, d) of PIL images, of a tensor that was already transformed, or of features where the image tower stayed."
         if isinstance(images, (np.ndarray, torch.Tensor)) and images.ndim == 2:
-            need(not self.moves_images, f"{self.method} trained the image tower and needs images, not features of the tower before it.")
+            need(
+                not self.moves_images,
+                f"{self.method} trained the image tower and needs images, not features of the tower before it.",
+            )
             return as_rows(images, "images").cpu().numpy()
         return self.encoder.encode_images(images)
-    def logits(self, images) -> np.ndarray: return self.head.logits(self.features(images))
-    def predict(self, images) -> np.ndarray: return self.logits(images).argmax(-1)
-    def embed(self, images) -> tuple[np.ndarray, np.ndarray]: return self.head.embed(self.features(images))
 
-def linear_logits(state: dict, z: torch.Tensor) -> torch.Tensor: return state["scale"] * z @ state["T"].mT
-def linear_embedding(state: dict, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]: return z, F.normalize(state["T"], dim=-1)
+    def logits(self, images) -> np.ndarray:
+        return self.head.logits(self.features(images))
+
+    def predict(self, images) -> np.ndarray:
+        return self.logits(images).argmax(-1)
+
+    def embed(self, images) -> tuple[np.ndarray, np.ndarray]:
+        return self.head.embed(self.features(images))
+
+
+def linear_logits(state: dict, z: torch.Tensor) -> torch.Tensor:
+    return state["scale"] * z @ state["T"].mT
+
+
+def linear_embedding(state: dict, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return z, F.normalize(state["T"], dim=-1)
 
 # %% ../nbs/20_deep.ipynb #52472b01
 @contextlib.contextmanager
 def _seeded(seed: int, device: str) -> Iterator[None]:
     "Torch's random numbers from `seed` inside the block; outside they go on as if nothing had happened."
     with torch.random.fork_rng(devices=[torch.device(device)] if str(device).startswith("cuda") else []):
-        torch.manual_seed(seed); yield
+        torch.manual_seed(seed)
+        yield
 
-def fit_net(name: str, make: Callable, task: DeepTask, r: DeepRecipe, grid: Sequence[dict] | None = None, progress: bool = False) -> FittedDeep:
+
+def fit_net(
+    name: str,
+    make: Callable,
+    task: DeepTask,
+    r: DeepRecipe,
+    grid: Sequence[dict] | None = None,
+    progress: bool = False,
+) -> FittedDeep:
     "Build and train `make(task, recipe)`, once or for every cell of `grid`, and keep the best on validation images. Raises `ValueError` for a grid without any."
-    need(not grid or task.y_val is not None, f"A grid is chosen from on validation images: give images_val and y_val, or {name} without a grid.")
-    below: Any = None; val: Any = None; runs: list[tuple] = []
+    need(
+        not grid or task.y_val is not None,
+        f"A grid is chosen from on validation images: give images_val and y_val, or {name} without a grid.",
+    )
+    below: Any = None
+    val: Any = None
+    runs: list[tuple] = []
     with few_threads(sum(p.numel() for p in task.encoder.model.parameters())):
         for cell in grid or [{}]:
             with _seeded(task.seed, task.encoder.device):
@@ -273,7 +440,7 @@ def fit_net(name: str, make: Callable, task: DeepTask, r: DeepRecipe, grid: Sequ
                 history = train_deep(net, below, task.y, task.shots, task.seed, val, progress)
             runs.append((*(validate(net, *val) if val else (0.0, 0.0)), cell, net, history))
             runs = sorted(runs, key=lambda o: (-o[0], o[1]))
-            runs[1:] = [(*o[:3], None, None) for o in runs[1:]]                         # only the best model is kept
+            runs[1:] = [(*o[:3], None, None) for o in runs[1:]]  # only the best model is kept
     return _finish(name, runs, val is not None)
 
 # %% ../nbs/20_deep.ipynb #a4d4e1cf
@@ -282,49 +449,97 @@ def _finish(name: str, runs: list[tuple], has_val: bool) -> FittedDeep:
     accuracy, nll, cell, net, history = runs[0]
     n_parameters = sum(p.numel() for p in net.trained())
     encoder, state, formula, embedding = net.requires_grad_(False).finish()
-    chosen = ([f"{', '.join(cell)} out of {len(runs)} cells"] if len(runs) > 1 else []) + (["the best of all looks"] if has_val and net.r.look_every else [])
-    info = dict(recipe=asdict(net.r), n_parameters=n_parameters, history=history, val_accuracy=accuracy if has_val else None,
-                grid=[dict(c, val_accuracy=a, val_nll=n) for a, n, c, *_ in runs] if has_val else [],
-                selected_by=f"validation accuracy, ties by NLL: {', '.join(chosen)}" if chosen else "nothing to select: one setting, last step")
+    chosen = ([f"{', '.join(cell)} out of {len(runs)} cells"] if len(runs) > 1 else []) + (
+        ["the best of all looks"] if has_val and net.r.look_every else []
+    )
+    info = dict(
+        recipe=asdict(net.r),
+        n_parameters=n_parameters,
+        history=history,
+        val_accuracy=accuracy if has_val else None,
+        grid=[dict(c, val_accuracy=a, val_nll=n) for a, n, c, *_ in runs] if has_val else [],
+        selected_by=f"validation accuracy, ties by NLL: {', '.join(chosen)}"
+        if chosen
+        else "nothing to select: one setting, last step",
+    )
     state = {k: torch.as_tensor(v, device=encoder.device).detach() for k, v in state.items()}
-    return FittedDeep(encoder, Fitted(name, formula, state, state["T0"].shape[1], embedding, info), net.moves_images)
+    return FittedDeep(
+        encoder, Fitted(name, formula, state, state["T0"].shape[1], embedding, info), net.moves_images
+    )
 
 # %% ../nbs/20_deep.ipynb #7d755d50
 @dataclass(frozen=True)
 class DeepMethod:
     "A row of `DEEP_METHODS`: how it is fitted, its settings as data, what it is and where it comes from."
+
     name: str
     fit: Callable[..., FittedDeep]
     recipe: type[DeepRecipe]
     summary: str
     source: str
-    grid: tuple[dict, ...] = ()      # the source's own grid, if it has one
-    needs_images: bool = False       # or are cached features enough?
+    grid: tuple[dict, ...] = ()  # the source's own grid, if it has one
+    needs_images: bool = False  # or are cached features enough?
+
 
 DEEP_METHODS: dict[str, DeepMethod] = {}
+
 
 def register_deep(name: str, recipe: type[DeepRecipe], summary: str, source: str, grid: Sequence[dict] = ()):
     "Decorator: enter a `DeepNet` class into `DEEP_METHODS`."
     own = tuple(grid)
+
     def enter(net):
-        def fit(task: DeepTask, progress: bool = False, grid: Sequence[dict] | None = None, **settings) -> FittedDeep:
+        def fit(
+            task: DeepTask, progress: bool = False, grid: Sequence[dict] | None = None, **settings
+        ) -> FittedDeep:
             known = inspect.signature(recipe).parameters
             bad = sorted({k for s in [settings, *(grid or [])] for k in s} - set(known))
-            need(not bad, f"{name} has no setting {bad[0] if bad else ''!r}; it has {', '.join(known)}, grid.")
-            if grid is None and task.y_val is not None and not any(k in settings for cell in own for k in cell): grid = own
+            need(
+                not bad, f"{name} has no setting {bad[0] if bad else ''!r}; it has {', '.join(known)}, grid."
+            )
+            if (
+                grid is None
+                and task.y_val is not None
+                and not any(k in settings for cell in own for k in cell)
+            ):
+                grid = own
             return fit_net(name, net, task, recipe(**settings), grid, progress)
-        DEEP_METHODS[name] = DeepMethod(name, fit, recipe, summary, source, own, net.moves_images); return net
+
+        DEEP_METHODS[name] = DeepMethod(name, fit, recipe, summary, source, own, net.moves_images)
+        return net
+
     return enter
 
-def fit_deep(name: str, encoder: Encoder, images, y, class_names: Sequence[str], template: str | Sequence[str] = "a photo of a {}.", images_val=None, y_val=None,
-             seed: int = 1, flip: bool = False, progress: bool = False, grid: Sequence[dict] | None = None, **settings) -> FittedDeep:
+
+def fit_deep(
+    name: str,
+    encoder: Encoder,
+    images,
+    y,
+    class_names: Sequence[str],
+    template: str | Sequence[str] = "a photo of a {}.",
+    images_val=None,
+    y_val=None,
+    seed: int = 1,
+    flip: bool = False,
+    progress: bool = False,
+    grid: Sequence[dict] | None = None,
+    **settings,
+) -> FittedDeep:
     """Fit method `name` of `DEEP_METHODS` to N images (PIL, or a transformed tensor) with labels y (N,); the encoder that is given stays as it is.
 
     `settings`: fields of the method's recipe; `grid`: a list of dicts of them, chosen from on validation images, by default the source's own if it has one, () for none;
     `flip`: mirrored images keep their class.
     Raises `ValueError` for an unknown method or setting and for images and labels that do not fit."""
     method = DEEP_METHODS[pick(name, DEEP_METHODS, "deep method")]
-    return fit_deep_task(method.name, make_deep_task(encoder, images, y, class_names, template, images_val, y_val, seed, flip), progress, grid=grid, **settings)
+    return fit_deep_task(
+        method.name,
+        make_deep_task(encoder, images, y, class_names, template, images_val, y_val, seed, flip),
+        progress,
+        grid=grid,
+        **settings,
+    )
+
 
 def fit_deep_task(name: str, task: DeepTask, progress: bool = False, **settings) -> FittedDeep:
     "As `fit_deep`, for a task of `deep_task`; info gets settings, seed and seconds."
@@ -337,123 +552,204 @@ def fit_deep_task(name: str, task: DeepTask, progress: bool = False, **settings)
 @dataclass(frozen=True)
 class CoOpRecipe(DeepRecipe):
     "CoOp's settings (Zhou et al. 2022 and their code): SGD 2e-3, 16 vectors."
-    n_ctx: int | None = 16          # context vectors; None: as many as the words of `start`
-    start: str = "random"           # 'random', 'template' (the task's), or a template of your own
+
+    n_ctx: int | None = 16  # context vectors; None: as many as the words of `start`
+    start: str = "random"  # 'random', 'template' (the task's), or a template of your own
+
 
 def _layout(tokenizer: Callable) -> tuple[int, int, int]:
     "Place of the first word (1 behind a start token, else 0), token of the padding, and how many special tokens an empty text has."
     empty, first = tokenizer([""]), tokenizer(["a", "b"])[:, 0]
     return int(first[0] == first[1]), int(empty[0, -1]), int(_used(empty, int(empty[0, -1])))
 
+
 def _used(tokens: torch.Tensor, pad: int) -> torch.Tensor:
     "Length (n,) of each row of tokens without its padding."
     return torch.where((tokens != pad).any(1), tokens.shape[1] - (tokens != pad).flip(1).int().argmax(1), 0)
 
-def open_prompts(encoder: Encoder, class_names: Sequence[str], tail: str, n_ctx: int) -> tuple[torch.Tensor, int, int]:
+
+def open_prompts(
+    encoder: Encoder, class_names: Sequence[str], tail: str, n_ctx: int
+) -> tuple[torch.Tensor, int, int]:
     "Tokens (C, L) of 'name + tail' with n_ctx free places before them; where the places begin, and the length of the longest prompt."
     at, pad, _ = _layout(encoder.tokenizer)
     words = encoder.tokenizer([fill("{}" + tail, c) for c in class_names])
     used, full = _used(words, pad) + n_ctx, words.shape[1]
-    need(int(used.max()) <= full, f"{n_ctx} context vectors and the name {class_names[int(used.argmax())]!r} need {int(used.max())} places, the text tower has {full}: use fewer vectors.")
-    free = words[:, at:at + 1].expand(-1, n_ctx)                                          # any word will do: its vector is replaced
-    return torch.cat([words[:, :at], free, words[:, at:full - n_ctx]], 1).to(encoder.device), at, int(used.max())
+    need(
+        int(used.max()) <= full,
+        f"{n_ctx} context vectors and the name {class_names[int(used.argmax())]!r} need {int(used.max())} places, the text tower has {full}: use fewer vectors.",
+    )
+    free = words[:, at : at + 1].expand(-1, n_ctx)  # any word will do: its vector is replaced
+    return (
+        torch.cat([words[:, :at], free, words[:, at : full - n_ctx]], 1).to(encoder.device),
+        at,
+        int(used.max()),
+    )
 
 # %% ../nbs/20_deep.ipynb #e7c7399c
 def start_context(encoder: Encoder, words: str, n_ctx: int | None) -> torch.Tensor:
     "Context (n_ctx, w) before training: the vectors of `words`, after zeros where n_ctx asks for more; without words drawn from N(0, 0.02^2)."
     table, (at, pad, special) = text_tower(encoder.model).token_embedding, _layout(encoder.tokenizer)
     need(words or n_ctx, "A random context needs n_ctx, the number of its vectors.")
-    if not words: return torch.randn(n_ctx or 0, table.embedding_dim).to(encoder.device)*.02
+    if not words:
+        return torch.randn(n_ctx or 0, table.embedding_dim).to(encoder.device) * 0.02
     tokens = encoder.tokenizer([words]).to(encoder.device)
     count = int(_used(tokens, pad)) - special
-    need(n_ctx is None or n_ctx >= count, f"The words {words!r} are {count} tokens, more than n_ctx={n_ctx}: raise n_ctx, or None for as many as the words.")
-    v = table(tokens[:, at:at + count])[0].detach().float()
+    need(
+        n_ctx is None or n_ctx >= count,
+        f"The words {words!r} are {count} tokens, more than n_ctx={n_ctx}: raise n_ctx, or None for as many as the words.",
+    )
+    v = table(tokens[:, at : at + count])[0].detach().float()
     return torch.cat([v.new_zeros((n_ctx or count) - count, v.shape[1]), v])
 
 # %% ../nbs/20_deep.ipynb #2c98eb09
-@register_deep("coop", CoOpRecipe, "16 learned word vectors before the class name", "Zhou et al. 2022, Learning to prompt for vision-language models")
+@register_deep(
+    "coop",
+    CoOpRecipe,
+    "16 learned word vectors before the class name",
+    "Zhou et al. 2022, Learning to prompt for vision-language models",
+)
 class PromptNet(DeepNet):
     "CoOp: a learned context before every class name; everything else frozen."
-    at_once = 65_536                # of features: the texts are encoded once for all
+
+    at_once = 65_536  # of features: the texts are encoded once for all
 
     def __init__(self, task: DeepTask, r: CoOpRecipe):
         super().__init__(task, r)
-        template = task.prompt if r.start == "template" else "{}." if r.start == "random" else get_templates(r.start)[0]
+        template = (
+            task.prompt
+            if r.start == "template"
+            else "{}."
+            if r.start == "random"
+            else get_templates(r.start)[0]
+        )
         words, tail = template.split("{}", 1)
         table = text_tower(self.model).token_embedding
         self.ctx = nn.Parameter(start_context(task.encoder, words.strip(), r.n_ctx))
         tokens, self.at, longest = open_prompts(task.encoder, task.class_names, tail, len(self.ctx))
         self.tokens = shorten(self.model, tokens, longest)
-        self.words = table(self.tokens).detach()                                          # (C, L, w)
+        self.words = table(self.tokens).detach()  # (C, L, w)
 
     def prototypes(self, ctx: torch.Tensor) -> torch.Tensor:
         "Unit prototypes (..., C, d) of contexts (..., n, w)."
         lead, (C, L, w), n = ctx.shape[:-2], self.words.shape, ctx.shape[-2]
         words, ctx = self.words.expand(*lead, C, L, w), ctx.unsqueeze(-3).expand(*lead, C, n, w)
-        prompts = torch.cat([words[..., :self.at, :], ctx, words[..., self.at + n:, :]], -2).reshape(-1, L, w)
+        prompts = torch.cat([words[..., : self.at, :], ctx, words[..., self.at + n :, :]], -2).reshape(
+            -1, L, w
+        )
         T = encode_embeddings(self.model, prompts, self.tokens.expand(*lead, C, L).reshape(-1, L))
         return F.normalize(T, dim=-1).reshape(*lead, C, -1)
 
-    def forward(self, z: torch.Tensor) -> torch.Tensor: return self.scale * z @ self.prototypes(self.ctx).mT
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return self.scale * z @ self.prototypes(self.ctx).mT
 
     def finish(self):
-        with torch.no_grad(): T = self.prototypes(self.ctx)
-        return self.encoder, dict(T=T, T0=T, scale=self.scale, context=self.ctx), linear_logits, linear_embedding
+        with torch.no_grad():
+            T = self.prototypes(self.ctx)
+        return (
+            self.encoder,
+            dict(T=T, T0=T, scale=self.scale, context=self.ctx),
+            linear_logits,
+            linear_embedding,
+        )
 
 # %% ../nbs/20_deep.ipynb #729cebab
 @dataclass(frozen=True)
 class CoCoOpRecipe(CoOpRecipe):
     "CoCoOp's settings (Zhou et al. 2022b and their code): as CoOp, from words, one image a batch, 10 epochs."
+
     batch_size: int = 1
     epochs: int | None = 10
     n_ctx: int | None = None
     start: str = "a photo of a {}."
-    reduction: int = 16             # d / width of the hidden layer
+    reduction: int = 16  # d / width of the hidden layer
 
-@register_deep("cocoop", CoCoOpRecipe, "learned word vectors, shifted by a small net for each image", "Zhou et al. 2022, Conditional prompt learning for vision-language models")
+
+@register_deep(
+    "cocoop",
+    CoCoOpRecipe,
+    "learned word vectors, shifted by a small net for each image",
+    "Zhou et al. 2022, Conditional prompt learning for vision-language models",
+)
 class CoCoOpNet(PromptNet):
     "CoOp whose context gets an image-dependent shift."
+
     def __init__(self, task: DeepTask, r: CoCoOpRecipe):
         super().__init__(task, r)
         d, w = task.encoder.dim, self.ctx.shape[1]
-        self.at_once = max(1, 4096 // len(self.words))                                   # C texts for each image
-        self.meta = nn.Sequential(nn.Linear(d, max(1, d // r.reduction)), nn.ReLU(), nn.Linear(max(1, d // r.reduction), w)).to(task.encoder.device)
+        self.at_once = max(1, 4096 // len(self.words))  # C texts for each image
+        self.meta = nn.Sequential(
+            nn.Linear(d, max(1, d // r.reduction)), nn.ReLU(), nn.Linear(max(1, d // r.reduction), w)
+        ).to(task.encoder.device)
 
-    def of_images(self, z: torch.Tensor) -> torch.Tensor: return self.prototypes(self.ctx + self.meta(z).unsqueeze(1))       # (B, C, d)
-    def forward(self, z: torch.Tensor) -> torch.Tensor: return self.scale * torch.einsum("bd,bcd->bc", z, self.of_images(z))
+    def of_images(self, z: torch.Tensor) -> torch.Tensor:
+        return self.prototypes(self.ctx + self.meta(z).unsqueeze(1))  # (B, C, d)
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return self.scale * torch.einsum("bd,bcd->bc", z, self.of_images(z))
 
     def finish(self):
-        def formula(state, z): return torch.cat([self(b) for b in z.split(self.at_once)])
-        def embedding(state, z): return z, F.normalize(torch.cat([self.of_images(b) for b in z.split(self.at_once)]).mean(0), dim=-1)
-        with torch.no_grad(): T0 = self.prototypes(self.ctx)
-        return self.encoder, dict(self.meta.state_dict(), ctx=self.ctx, T0=T0, scale=self.scale), formula, embedding
+        def formula(state, z):
+            return torch.cat([self(b) for b in z.split(self.at_once)])
+
+        def embedding(state, z):
+            return z, F.normalize(
+                torch.cat([self.of_images(b) for b in z.split(self.at_once)]).mean(0), dim=-1
+            )
+
+        with torch.no_grad():
+            T0 = self.prototypes(self.ctx)
+        return (
+            self.encoder,
+            dict(self.meta.state_dict(), ctx=self.ctx, T0=T0, scale=self.scale),
+            formula,
+            embedding,
+        )
 
 # %% ../nbs/20_deep.ipynb #8e4c758c
 def project_gradient(g: torch.Tensor, general: torch.Tensor, pull: float = 1.0) -> torch.Tensor:
     "`g` without `pull` times its part against `general`; `g` itself where the two agree."
-    dot, square = (g*general).sum(), (general*general).sum()
-    return g if dot >= 0 else g - pull*dot/square*general
+    dot, square = (g * general).sum(), (general * general).sum()
+    return g if dot >= 0 else g - pull * dot / square * general
+
 
 @dataclass(frozen=True)
 class ProGradRecipe(CoOpRecipe):
     "ProGrad's settings (Zhu et al. 2023 and their code): CoOp from the template's words, lambda 1."
+
     start: str = "template"
-    pull: float = 1.0               # lambda; their code uses 0.8 at 8 and 16 shots of three data sets
+    pull: float = 1.0  # lambda; their code uses 0.8 at 8 and 16 shots of three data sets
     temperature: float = 1.0
 
-@register_deep("prograd", ProGradRecipe, "CoOp without the steps that contradict zero-shot CLIP", "Zhu et al. 2023, Prompt-aligned gradient for prompt tuning")
+
+@register_deep(
+    "prograd",
+    ProGradRecipe,
+    "CoOp without the steps that contradict zero-shot CLIP",
+    "Zhu et al. 2023, Prompt-aligned gradient for prompt tuning",
+)
 class ProGradNet(PromptNet):
     "CoOp with the projected gradient; the teacher is zero-shot CLIP with one template."
+
     def __init__(self, task: DeepTask, r: ProGradRecipe):
         super().__init__(task, r)
         self.T0 = torch.from_numpy(task.encoder.encode_text(task.sentences)).to(task.encoder.device)
 
-    def both_gradients(self, h: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def both_gradients(
+        self, h: torch.Tensor, y: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         "Cross-entropy of a batch, its gradient, and that of the divergence from the teacher."
         logits, t = self(h).float(), self.r.temperature
         teacher = (self.scale * h @ self.T0.mT / t).softmax(-1)
-        loss, kl = F.cross_entropy(logits, y), F.kl_div((logits / t).log_softmax(-1), teacher, reduction="batchmean") * t*t
-        return loss.detach(), torch.autograd.grad(loss, self.ctx, retain_graph=True)[0], torch.autograd.grad(kl, self.ctx)[0]
+        loss, kl = (
+            F.cross_entropy(logits, y),
+            F.kl_div((logits / t).log_softmax(-1), teacher, reduction="batchmean") * t * t,
+        )
+        return (
+            loss.detach(),
+            torch.autograd.grad(loss, self.ctx, retain_graph=True)[0],
+            torch.autograd.grad(kl, self.ctx)[0],
+        )
 
     def gradients(self, h, y):
         loss, g, general = self.both_gradients(h, y)
@@ -463,36 +759,68 @@ class ProGradNet(PromptNet):
 def cut_tower(visual: Any) -> tuple[Callable, Callable, nn.Module]:
     "Below and above the last block of an open_clip image tower, and (in one module) what belongs to the top. Raises `ValueError` for other towers."
     if hasattr(visual, "attnpool") and hasattr(visual, "layer4"):
-        return lambda x: nn.Sequential(visual.layer1, visual.layer2, visual.layer3, visual.layer4)(visual.stem(x)), visual.attnpool, visual.attnpool
-    need(hasattr(visual, "_pool") and hasattr(visual, "_embeds") and visual.transformer.batch_first,
-         f"Partial fine-tuning knows open_clip's VisionTransformer and ModifiedResNet, not {type(visual).__name__}.")
+        return (
+            lambda x: nn.Sequential(visual.layer1, visual.layer2, visual.layer3, visual.layer4)(
+                visual.stem(x)
+            ),
+            visual.attnpool,
+            visual.attnpool,
+        )
+    need(
+        hasattr(visual, "_pool") and hasattr(visual, "_embeds") and visual.transformer.batch_first,
+        f"Partial fine-tuning knows open_clip's VisionTransformer and ModifiedResNet, not {type(visual).__name__}.",
+    )
     *lower, last = visual.transformer.resblocks
+
     def below(x):
         x = visual._embeds(x)
-        for block in lower: x = block(x)
+        for block in lower:
+            x = block(x)
         return x
+
     def above(h):
         pooled = visual._pool(last(h))[0]
         return pooled if visual.proj is None else pooled @ visual.proj
-    return below, above, nn.ModuleDict({k: m for k, m in dict(last=last, ln_post=visual.ln_post, attn_pool=visual.attn_pool).items() if m is not None})
+
+    return (
+        below,
+        above,
+        nn.ModuleDict(
+            {
+                k: m
+                for k, m in dict(last=last, ln_post=visual.ln_post, attn_pool=visual.attn_pool).items()
+                if m is not None
+            }
+        ),
+    )
 
 # %% ../nbs/20_deep.ipynb #f3965b67
 @dataclass(frozen=True)
 class PartialRecipe(DeepRecipe):
     "Lin et al.'s settings for partial fine-tuning (their code): AdamW, 4 images and 4 texts a batch, a look at validation images every 100 steps."
+
     optimizer: str = "adamw"
     lr: float = 1e-6
     weight_decay: float = 1e-3
-    batch_size: int = 4             # images; as many texts join them
+    batch_size: int = 4  # images; as many texts join them
     iterations: int | None = 12_800
     warmup: int = 50
     look_every: int = 100
 
+
 LIN_GRID = [dict(lr=lr, weight_decay=wd) for lr in (1e-5, 1e-6, 1e-7) for wd in (0.0, 1e-3, 1e-5)]
 
-@register_deep("cross-modal-partial", PartialRecipe, "the image tower's last block and a linear head, on images and captions", "Lin et al. 2023, Multimodality helps unimodality", LIN_GRID)
+
+@register_deep(
+    "cross-modal-partial",
+    PartialRecipe,
+    "the image tower's last block and a linear head, on images and captions",
+    "Lin et al. 2023, Multimodality helps unimodality",
+    LIN_GRID,
+)
 class PartialNet(DeepNet):
     "A trainable top of the image tower and a linear head that starts at the prototypes."
+
     moves_images = True
 
     def __init__(self, task: DeepTask, r: PartialRecipe):
@@ -500,15 +828,27 @@ class PartialNet(DeepNet):
         e, visual = task.encoder, self.model.visual
         self._below, self._above, top = cut_tower(visual)
         thaw(top)
-        if isinstance(getattr(visual, "proj", None), nn.Parameter): visual.proj = nn.Parameter(visual.proj.detach().clone())
-        self.T0 = torch.from_numpy(text_prototypes(e, task.class_names, task.templates, "norm-then-mean")).to(e.device)
+        if isinstance(getattr(visual, "proj", None), nn.Parameter):
+            visual.proj = nn.Parameter(visual.proj.detach().clone())
+        self.T0 = torch.from_numpy(text_prototypes(e, task.class_names, task.templates, "norm-then-mean")).to(
+            e.device
+        )
         self.head = nn.Parameter(self.T0.clone())
-        self.texts = torch.from_numpy(e.encode_text([fill(t, c) for c in task.class_names for t in task.templates])).to(e.device)
-        self.text_y = torch.arange(len(task.class_names), device=e.device).repeat_interleave(len(task.templates))
+        self.texts = torch.from_numpy(
+            e.encode_text([fill(t, c) for c in task.class_names for t in task.templates])
+        ).to(e.device)
+        self.text_y = torch.arange(len(task.class_names), device=e.device).repeat_interleave(
+            len(task.templates)
+        )
 
-    def begin(self, steps, seed): self.rows = iter(torch.from_numpy(epoch_rows(len(self.texts), self.r.batch_size, steps, seed)))
-    def below(self, pixels): return self._below(pixels)
-    def forward(self, h): return self.scale * F.normalize(self._above(h), dim=-1) @ self.head.mT
+    def begin(self, steps, seed):
+        self.rows = iter(torch.from_numpy(epoch_rows(len(self.texts), self.r.batch_size, steps, seed)))
+
+    def below(self, pixels):
+        return self._below(pixels)
+
+    def forward(self, h):
+        return self.scale * F.normalize(self._above(h), dim=-1) @ self.head.mT
 
     def loss(self, h, y):
         at = next(self.rows)
@@ -516,39 +856,61 @@ class PartialNet(DeepNet):
         return F.cross_entropy(logits.float(), torch.cat([y, self.text_y[at]]))
 
     def finish(self):
-        return replace(self.encoder, name=f"{self.encoder.name}, last block retrained", model=self.model), dict(T=self.head, T0=self.T0, scale=self.scale), linear_logits, linear_embedding
+        return (
+            replace(self.encoder, name=f"{self.encoder.name}, last block retrained", model=self.model),
+            dict(T=self.head, T0=self.T0, scale=self.scale),
+            linear_logits,
+            linear_embedding,
+        )
 
 # %% ../nbs/20_deep.ipynb #9f5a065a
 class LoRAAttention(nn.Module):
     "A frozen `nn.MultiheadAttention` (self-attention, batch first) with a low-rank correction of its query, key and value matrices."
+
     def __init__(self, attention: nn.MultiheadAttention, rank: int, alpha: float, dropout: float):
         super().__init__()
-        self.frozen, self.gamma, self.dropout, w = attention, alpha / rank**.5, dropout, attention.embed_dim
-        self.A = nn.Parameter(torch.empty(3, rank, w, device=attention.in_proj_weight.device).uniform_(-w**-.5, w**-.5))      # as nn.Linear
+        self.frozen, self.gamma, self.dropout, w = attention, alpha / rank**0.5, dropout, attention.embed_dim
+        self.A = nn.Parameter(
+            torch.empty(3, rank, w, device=attention.in_proj_weight.device).uniform_(-(w**-0.5), w**-0.5)
+        )  # as nn.Linear
         self.B = nn.Parameter(torch.zeros(3, w, rank, device=self.A.device))
         self.training = False
 
-    def merged(self) -> torch.Tensor: return self.frozen.in_proj_weight + self.gamma * (self.B @ self.A).flatten(0, 1)
+    def merged(self) -> torch.Tensor:
+        return self.frozen.in_proj_weight + self.gamma * (self.B @ self.A).flatten(0, 1)
 
     def forward(self, x, *_, attn_mask=None, **__) -> tuple[torch.Tensor, None]:
         m, (N, L, w) = self.frozen, x.shape
         own = F.linear(x, m.in_proj_weight, m.in_proj_bias).reshape(N, L, 3, w).permute(2, 0, 1, 3)
-        dropped = F.dropout(x.expand(3, N, L, w), self.dropout, self.training)                                              # one mask for each of q, k, v
+        dropped = F.dropout(x.expand(3, N, L, w), self.dropout, self.training)  # one mask for each of q, k, v
         learned = dropped @ self.A.mT.unsqueeze(1) @ self.B.mT.unsqueeze(1)
-        q, k, v = (own + self.gamma*learned).reshape(3, N, L, m.num_heads, -1).transpose(2, 3)
-        mask = attn_mask.reshape(N, m.num_heads, L, L) if attn_mask is not None and attn_mask.ndim == 3 else attn_mask
+        q, k, v = (own + self.gamma * learned).reshape(3, N, L, m.num_heads, -1).transpose(2, 3)
+        mask = (
+            attn_mask.reshape(N, m.num_heads, L, L)
+            if attn_mask is not None and attn_mask.ndim == 3
+            else attn_mask
+        )
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         return m.out_proj(out.transpose(1, 2).reshape(N, L, w)), None
 
 # %% ../nbs/20_deep.ipynb #5cae130d
 def attention_blocks(model: Any) -> dict[str, list]:
     "The residual blocks of each tower whose attention PyTorch's `MultiheadAttention` (or a LoRA of it) computes."
-    def of(tower): return [b for b in getattr(getattr(tower, "transformer", None), "resblocks", []) if isinstance(getattr(b, "attn", None), (nn.MultiheadAttention, LoRAAttention))]
+
+    def of(tower):
+        return [
+            b
+            for b in getattr(getattr(tower, "transformer", None), "resblocks", [])
+            if isinstance(getattr(b, "attn", None), (nn.MultiheadAttention, LoRAAttention))
+        ]
+
     return dict(image=of(model.visual), text=of(text_tower(model)))
+
 
 @dataclass(frozen=True)
 class LoRARecipe(DeepRecipe):
     "CLIP-LoRA's settings (Zanella and Ben Ayed 2024 and their code), the same for every data set."
+
     optimizer: str = "adamw"
     lr: float = 2e-4
     weight_decay: float = 1e-2
@@ -556,40 +918,66 @@ class LoRARecipe(DeepRecipe):
     warmup: int = 0
     lr_min: float = 1e-6
     rank: int = 2
-    alpha: float = 1.0              # gamma = alpha / sqrt(rank)
+    alpha: float = 1.0  # gamma = alpha / sqrt(rank)
     dropout: float = 0.25
 
 # %% ../nbs/20_deep.ipynb #6f6cf98e
-@register_deep("clip-lora", LoRARecipe, "rank-2 corrections of all attention matrices in both towers", "Zanella and Ben Ayed 2024, Low-rank few-shot adaptation of vision-language models")
+@register_deep(
+    "clip-lora",
+    LoRARecipe,
+    "rank-2 corrections of all attention matrices in both towers",
+    "Zanella and Ben Ayed 2024, Low-rank few-shot adaptation of vision-language models",
+)
 class LoRANet(DeepNet):
     "Low-rank corrections in both towers; in a ResNet, which has no attention blocks, in the text tower alone."
+
     moves_images = True
 
     def __init__(self, task: DeepTask, r: LoRARecipe):
         super().__init__(task, r)
         blocks = attention_blocks(self.model)
-        need(blocks["image"] or blocks["text"], f"{task.encoder.name} has no attention blocks that LoRA can correct: use another method.")
-        for b in blocks["image"] + blocks["text"]: b.attn = LoRAAttention(b.attn, r.rank, r.alpha, r.dropout)
+        need(
+            blocks["image"] or blocks["text"],
+            f"{task.encoder.name} has no attention blocks that LoRA can correct: use another method.",
+        )
+        for b in blocks["image"] + blocks["text"]:
+            b.attn = LoRAAttention(b.attn, r.rank, r.alpha, r.dropout)
         self.moves_images, self.sentences = bool(blocks["image"]), task.sentences
         tokens = task.encoder.tokenizer(task.sentences)
-        self.tokens = shorten(self.model, tokens, int(_used(tokens, _layout(task.encoder.tokenizer)[1]).max())).to(task.encoder.device)
+        self.tokens = shorten(
+            self.model, tokens, int(_used(tokens, _layout(task.encoder.tokenizer)[1]).max())
+        ).to(task.encoder.device)
 
     def drop(self, on: bool) -> None:
-        for b in sum(attention_blocks(self.model).values(), []): b.attn.training = on
-    def below(self, pixels): return pixels if self.moves_images else super().below(pixels)
-    def prototypes(self): return F.normalize(self.model.encode_text(self.tokens), dim=-1)
-    def forward(self, h): return self.scale * (F.normalize(self.model.encode_image(h), dim=-1) if self.moves_images else h) @ self.prototypes().mT
+        for b in sum(attention_blocks(self.model).values(), []):
+            b.attn.training = on
+
+    def below(self, pixels):
+        return pixels if self.moves_images else super().below(pixels)
+
+    def prototypes(self):
+        return F.normalize(self.model.encode_text(self.tokens), dim=-1)
+
+    def forward(self, h):
+        return (
+            self.scale
+            * (F.normalize(self.model.encode_image(h), dim=-1) if self.moves_images else h)
+            @ self.prototypes().mT
+        )
 
     def gradients(self, h, y):
         self.drop(True)
-        try: return super().gradients(h, y)
-        finally: self.drop(False)
+        try:
+            return super().gradients(h, y)
+        finally:
+            self.drop(False)
 
     def finish(self):
         model = frozen_copy(self.encoder.model)
         for tower, blocks in attention_blocks(model).items():
             for plain, lora in zip(blocks, attention_blocks(self.model)[tower]):
-                thaw(plain.attn); plain.attn.in_proj_weight.data = lora.attn.merged().detach()
+                thaw(plain.attn)
+                plain.attn.in_proj_weight.data = lora.attn.merged().detach()
         e = replace(self.encoder, name=f"{self.encoder.name}, lora", model=model.requires_grad_(False))
         T = torch.from_numpy(e.encode_text(self.sentences))
         return e, dict(T=T, T0=T, scale=self.scale), linear_logits, linear_embedding

@@ -25,34 +25,51 @@ CHARS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 HELD_OUT = ("STIXGeneralBolIta", "STIXGeneralItalic", "cmss10", "cmtt10")
 NO_TEXT = ("Siz", "Display", "LastResort", "NonUni", "cmex", "cmsy", "cmmi")
 
+
 def font_files(held_out: bool = False) -> list[Path]:
     "matplotlib's text fonts, sorted by name: those for training, or the `held_out` ones."
     import matplotlib
-    files = sorted((Path(matplotlib.get_data_path())/"fonts"/"ttf").glob("*.ttf"))
+
+    files = sorted((Path(matplotlib.get_data_path()) / "fonts" / "ttf").glob("*.ttf"))
     return [f for f in files if not any(s in f.stem for s in NO_TEXT) and (f.stem in HELD_OUT) == held_out]
 
 # %% ../nbs/24_embedded.ipynb #b3d2a681
 def draw_glyph(font: Path, char: str, size: int = 48, cap: int = 36) -> np.ndarray:
     "`char` as a (size, size) array, white 1 on black 0; the box from baseline to cap height is `cap` pixels high."
     from PIL import Image, ImageDraw, ImageFont
+
     face = ImageFont.truetype(str(font), 200)
     page = Image.new("L", (800, 800))
-    ImageDraw.Draw(page).text((300, 400), char, fill=255, font=face, anchor="ls")       # 'ls': x at the left, y on the baseline
+    ImageDraw.Draw(page).text(
+        (300, 400), char, fill=255, font=face, anchor="ls"
+    )  # 'ls': x at the left, y on the baseline
     need(page.getbbox(), f"The font {Path(font).stem} draws nothing for {char!r}.")
     x0, y0, x1, y1 = page.getbbox()
     y0, y1 = min(y0, 400 + face.getbbox("H", anchor="ls")[1]), max(y1, 400)
-    k = cap*min(1/(y1 - y0), 1.15/(x1 - x0))
-    w, h = max(1, round((x1 - x0)*k)), max(1, round((y1 - y0)*k))
+    k = cap * min(1 / (y1 - y0), 1.15 / (x1 - x0))
+    w, h = max(1, round((x1 - x0) * k)), max(1, round((y1 - y0) * k))
     out = Image.new("L", (size, size))
-    out.paste(page.crop((x0, y0, x1, y1)).resize((w, h), Image.Resampling.BOX), ((size - w)//2, (size - h)//2))
-    return np.asarray(out, dtype=np.float32)/255
+    out.paste(
+        page.crop((x0, y0, x1, y1)).resize((w, h), Image.Resampling.BOX), ((size - w) // 2, (size - h) // 2)
+    )
+    return np.asarray(out, dtype=np.float32) / 255
 
 # %% ../nbs/24_embedded.ipynb #4226a528
-_RING = ((1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1))          # north, then clockwise, as shifts
+_RING = (
+    (1, 0),
+    (1, -1),
+    (0, -1),
+    (-1, -1),
+    (-1, 0),
+    (-1, 1),
+    (0, 1),
+    (1, 1),
+)  # north, then clockwise, as shifts
+
 
 def thin(ink: np.ndarray) -> np.ndarray:
     "Middle lines, one pixel wide, of the boolean images `ink` (..., h, w)."
-    a = np.pad(ink, [(0, 0)]*(ink.ndim - 2) + [(1, 1)]*2)
+    a = np.pad(ink, [(0, 0)] * (ink.ndim - 2) + [(1, 1)] * 2)
     while True:
         before = a.sum()
         for first in (True, False):
@@ -62,78 +79,91 @@ def thin(ink: np.ndarray) -> np.ndarray:
             n, e, s, w = p[0], p[2], p[4], p[6]
             border = ~(n & e & s) & ~(e & s & w) if first else ~(n & e & w) & ~(n & s & w)
             a = a & ~((b >= 2) & (b <= 6) & (changes == 1) & border)
-        if a.sum() == before: return a[..., 1:-1, 1:-1]
+        if a.sum() == before:
+            return a[..., 1:-1, 1:-1]
 
 # %% ../nbs/24_embedded.ipynb #8a061434
 def distances(ink: np.ndarray, line: np.ndarray) -> np.ndarray:
     "(2, h, w) for one boolean glyph: distance to its outline (negative inside) and to its middle line."
     from scipy.ndimage import distance_transform_edt as far
+
     return np.stack([far(~ink) - far(ink), far(~line)]).astype(np.float32)
+
 
 def glyph_bank(fonts: list[Path], chars: str = CHARS):
     "Distances of all `chars` in all `fonts`: a tensor (fonts, chars, 2, 48, 48)."
     import torch
-    inks = [np.stack([draw_glyph(f, c) > .5 for c in chars]) for f in fonts]
+
+    inks = [np.stack([draw_glyph(f, c) > 0.5 for c in chars]) for f in fonts]
     return torch.from_numpy(np.stack([[distances(*both) for both in zip(ink, thin(ink))] for ink in inks]))
 
 # %% ../nbs/24_embedded.ipynb #4c0df77e
 def _u(g, low, high, *shape):
     import torch
-    return low + (high - low)*torch.rand(*shape, generator=g)
 
-def affine(n: int, g, strength: float = 1.):
+    return low + (high - low) * torch.rand(*shape, generator=g)
+
+
+def affine(n: int, g, strength: float = 1.0):
     "(n, 2, 3) random rotations, slants, stretches and shifts; `g` is the random generator."
     import torch
-    angle, slant = _u(g, -.35, .35, n)*strength, _u(g, -.5, .5, n)*strength
-    sy = 1 + _u(g, -.2, .15, n)*strength
-    sx = sy*(_u(g, -.45, .35, n)*strength).exp()
+
+    angle, slant = _u(g, -0.35, 0.35, n) * strength, _u(g, -0.5, 0.5, n) * strength
+    sy = 1 + _u(g, -0.2, 0.15, n) * strength
+    sx = sy * (_u(g, -0.45, 0.35, n) * strength).exp()
     c, s, zero = angle.cos(), angle.sin(), torch.zeros(n)
     turn = torch.stack([c, -s, s, c], -1).view(n, 2, 2)
     lean = torch.stack([sx, slant, zero, sy], -1).view(n, 2, 2)
-    return torch.cat([lean @ turn, _u(g, -.12, .12, n, 2, 1)*strength], -1)
+    return torch.cat([lean @ turn, _u(g, -0.12, 0.12, n, 2, 1) * strength], -1)
 
 # %% ../nbs/24_embedded.ipynb #09cd0440
-def wobble(n: int, size: int, g, strength: float = 1.):
+def wobble(n: int, size: int, g, strength: float = 1.0):
     "(n, size, size, 2) smooth random displacements."
     import torch
     import torch.nn.functional as F
+
     out = 0
-    for points, push in ((3, .22), (6, .07)):
-        arrows = torch.randn(n, 2, points, points, generator=g)*push*strength*_u(g, 0, 1, n, 1, 1, 1)
+    for points, push in ((3, 0.22), (6, 0.07)):
+        arrows = torch.randn(n, 2, points, points, generator=g) * push * strength * _u(g, 0, 1, n, 1, 1, 1)
         out = out + F.interpolate(arrows, (size, size), mode="bicubic", align_corners=True)
     return out.permute(0, 2, 3, 1)
 
 # %% ../nbs/24_embedded.ipynb #b4a999c9
-def write(bank, font, char, g, strength: float = 1., size: int = 32):
+def write(bank, font, char, g, strength: float = 1.0, size: int = 32):
     "(n, 1, size, size) inked pictures of `char` (n,) in `font` (n,): indices into `bank`."
     import torch
     import torch.nn.functional as F
+
     n = len(char)
-    pen = (torch.rand(n, generator=g) < .6).long()
-    where = F.affine_grid(affine(n, g, strength), (n, 1, size, size), align_corners=False) + wobble(n, size, g, strength)
+    pen = (torch.rand(n, generator=g) < 0.6).long()
+    where = F.affine_grid(affine(n, g, strength), (n, 1, size, size), align_corners=False) + wobble(
+        n, size, g, strength
+    )
     d = F.grid_sample(bank[font, char, pen][:, None], where, padding_mode="border", align_corners=False)
-    radius = torch.where(pen == 1, _u(g, 1.4, 4.2, n), _u(g, -.8, 1.6, n))
-    return torch.sigmoid(1.5*(radius.view(n, 1, 1, 1) - d))
+    radius = torch.where(pen == 1, _u(g, 1.4, 4.2, n), _u(g, -0.8, 1.6, n))
+    return torch.sigmoid(1.5 * (radius.view(n, 1, 1, 1) - d))
 
 # %% ../nbs/24_embedded.ipynb #5e43e76a
 def _span(on):
     "Centre and half width, in [-1, 1], of the True entries of each row (n, size)."
     import torch
+
     size = on.shape[1]
-    at = (2*torch.arange(size) + 1)/size - 1
-    low, high = torch.where(on, at, 1.).amin(1) - 1/size, torch.where(on, at, -1.).amax(1) + 1/size
-    return (low + high)/2, ((high - low)/2).clamp(min=.1)
+    at = (2 * torch.arange(size) + 1) / size - 1
+    low, high = torch.where(on, at, 1.0).amin(1) - 1 / size, torch.where(on, at, -1.0).amax(1) + 1 / size
+    return (low + high) / 2, ((high - low) / 2).clamp(min=0.1)
 
 # %% ../nbs/24_embedded.ipynb #c998015e
-def frame(ink, g, share: float = .5):
+def frame(ink, g, share: float = 0.5):
     "Cut a `share` of the pictures `ink` (n, 1, size, size) along their ink and stretch them to the full height."
     import torch
     import torch.nn.functional as F
+
     n = len(ink)
-    (cy, hy), (cx, hx) = _span((ink[:, 0] > .5).any(2)), _span((ink[:, 0] > .5).any(1))
-    cut = _u(g, 0, .12, n)*(torch.rand(n, generator=g) < .3)*hy
-    cy, hy = cy - cut, (hy - cut)*_u(g, .98, 1.1, n)
-    hx = torch.maximum(hx, hy*_u(g, .8, 1.5, n))
+    (cy, hy), (cx, hx) = _span((ink[:, 0] > 0.5).any(2)), _span((ink[:, 0] > 0.5).any(1))
+    cut = _u(g, 0, 0.12, n) * (torch.rand(n, generator=g) < 0.3) * hy
+    cy, hy = cy - cut, (hy - cut) * _u(g, 0.98, 1.1, n)
+    hx = torch.maximum(hx, hy * _u(g, 0.8, 1.5, n))
     keep, zero = torch.rand(n, generator=g) >= share, torch.zeros(n)
     box = torch.stack([hx, zero, cx, zero, hy, cy], -1).view(n, 2, 3)
     box = torch.where(keep.view(n, 1, 1), torch.eye(2, 3), box)
@@ -141,173 +171,288 @@ def frame(ink, g, share: float = .5):
 
 # %% ../nbs/24_embedded.ipynb #a3140905
 SIZES = (8, 8, 8, 10, 12, 16, 24, 32)
-MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)      # of open_clip's transform
+MEAN, STD = (
+    (0.48145466, 0.4578275, 0.40821073),
+    (0.26862954, 0.26130258, 0.27577711),
+)  # of open_clip's transform
+
 
 def photograph(ink, g, size: int = 32):
     "(n, 3, size, size) pictures in [0, 1]: few pixels, odd contrast, noise, colours, then enlarged."
     import torch
     import torch.nn.functional as F
+
     out = []
     for part in ink.chunk(8):
         n, small = len(part), SIZES[int(torch.randint(len(SIZES), (1,), generator=g))]
         x = F.interpolate(part, (small, small), mode="area").clamp(0, 1)
-        x = x**_u(g, .6, 1.5, n, 1, 1, 1)*_u(g, .6, 1, n, 1, 1, 1)
-        x = (x + torch.randn(x.shape, generator=g)*_u(g, 0, .08, n, 1, 1, 1)).clamp(0, 1).expand(n, 3, small, small)
+        x = x ** _u(g, 0.6, 1.5, n, 1, 1, 1) * _u(g, 0.6, 1, n, 1, 1, 1)
+        x = (
+            (x + torch.randn(x.shape, generator=g) * _u(g, 0, 0.08, n, 1, 1, 1))
+            .clamp(0, 1)
+            .expand(n, 3, small, small)
+        )
         ink_colour, paper = _u(g, 0, 1, n, 3, 1, 1), _u(g, 0, 1, n, 3, 1, 1)
-        coloured = (_u(g, 0, 1, n, 1, 1, 1) < .25) & ((ink_colour - paper).abs().mean(1, keepdim=True) > .25)
-        x = torch.where(coloured, paper + (ink_colour - paper)*x, x)
-        x = torch.where(_u(g, 0, 1, n, 1, 1, 1) < .1, 1 - x, x)
+        coloured = (_u(g, 0, 1, n, 1, 1, 1) < 0.25) & (
+            (ink_colour - paper).abs().mean(1, keepdim=True) > 0.25
+        )
+        x = torch.where(coloured, paper + (ink_colour - paper) * x, x)
+        x = torch.where(_u(g, 0, 1, n, 1, 1, 1) < 0.1, 1 - x, x)
         out.append(F.interpolate(x, (size, size), mode="bicubic", antialias=True).clamp(0, 1))
     return torch.cat(out)
 
 # %% ../nbs/24_embedded.ipynb #0e238cc2
-CAPTIONS = ("{}", "a {}.", "a photo of a {}.", "a photo of the digit {}.", "the handwritten digit {}",
-            'a photo of the number: "{}".', "a drawing of a {}.", "an image of {}", "a small blurry picture of a {}.", "the symbol {}, written by hand")
+CAPTIONS = (
+    "{}",
+    "a {}.",
+    "a photo of a {}.",
+    "a photo of the digit {}.",
+    "the handwritten digit {}",
+    'a photo of the number: "{}".',
+    "a drawing of a {}.",
+    "an image of {}",
+    "a small blurry picture of a {}.",
+    "the symbol {}, written by hand",
+)
+
 
 def class_name(i: int) -> str:
     "The name of class `i` in words."
     return WORDS[i] if i < 10 else f"{'capital' if i < 36 else 'small'} letter {CHARS[i].lower()}"
 
+
 def caption_batch(y, g) -> tuple:
     "One random caption for each class in `y`: the texts and their classes."
     import torch
+
     classes, out = sorted(set(y.tolist())), []
     for c in classes:
-        sentence, sign = CAPTIONS[int(torch.randint(len(CAPTIONS), (1,), generator=g))], float(_u(g, 0, 1, 1)) < .25
+        sentence, sign = (
+            CAPTIONS[int(torch.randint(len(CAPTIONS), (1,), generator=g))],
+            float(_u(g, 0, 1, 1)) < 0.25,
+        )
         out.append(sentence.format(CHARS[c] if sign and c < 10 else class_name(c)))
     return out, torch.tensor(classes)
 
 # %% ../nbs/24_embedded.ipynb #0d0638f6
-def image_batch(bank, n: int, g, digits: float = .5, strength: float = 1.) -> tuple:
+def image_batch(bank, n: int, g, digits: float = 0.5, strength: float = 1.0) -> tuple:
     "`n` normalised pictures and their classes; at least a share `digits` of them are figures."
     import torch
+
     font, y = torch.randint(len(bank), (n,), generator=g), torch.randint(62, (n,), generator=g)
     y = torch.where(torch.rand(n, generator=g) < digits, torch.randint(10, (n,), generator=g), y)
     x = photograph(frame(write(bank, font, y, g, strength), g), g)
-    return (x - torch.tensor(MEAN).view(3, 1, 1))/torch.tensor(STD).view(3, 1, 1), y
+    return (x - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1), y
 
 # %% ../nbs/24_embedded.ipynb #4e1a5fda
 def write_byte_table(path) -> None:
     "An empty table of merges for open_clip's tokenizer. The same bytes on every machine."
     import gzip
+
     Path(path).write_bytes(gzip.compress(b"#version: 0.2", mtime=0))
 
 # %% ../nbs/24_embedded.ipynb #7ca86803
-CONFIG = dict(embed_dim=64,
-              vision_cfg=dict(image_size=32, patch_size=8, layers=4, width=96, head_width=32),
-              text_cfg=dict(context_length=64, vocab_size=514, layers=2, width=64, heads=2))
+CONFIG = dict(
+    embed_dim=64,
+    vision_cfg=dict(image_size=32, patch_size=8, layers=4, width=96, head_width=32),
+    text_cfg=dict(context_length=64, vocab_size=514, layers=2, width=64, heads=2),
+)
+
 
 def new_model(seed: int = 0) -> tuple:
     "A newborn model, all weights random, and its tokenizer."
     import open_clip
     import torch
+
     open_clip.add_model_config(EMBEDDED_FILES)
     with torch.random.fork_rng(devices=[]), _quiet():
         torch.manual_seed(seed)
         model = open_clip.create_model(EMBEDDED)
-    return model, open_clip.get_tokenizer(EMBEDDED, bpe_path=str(EMBEDDED_FILES/"bytes.txt.gz"))
+    return model, open_clip.get_tokenizer(EMBEDDED, bpe_path=str(EMBEDDED_FILES / "bytes.txt.gz"))
 
 # %% ../nbs/24_embedded.ipynb #b522e527
 def clip_loss(z, t, scale, y, of):
     "Symmetric contrastive loss of image rows `z` (classes `y`) and text rows `t` (classes `of`); every class in both."
-    logits = scale*z @ t.T
+    logits = scale * z @ t.T
     right = (y[:, None] == of[None]).to(logits.dtype)
-    per_image = -(logits.log_softmax(1)*right).sum(1)/right.sum(1)
-    per_text = -(logits.log_softmax(0)*right).sum(0)/right.sum(0)
-    return (per_image.mean() + per_text.mean())/2
+    per_image = -(logits.log_softmax(1) * right).sum(1) / right.sum(1)
+    per_text = -(logits.log_softmax(0) * right).sum(0) / right.sum(0)
+    return (per_image.mean() + per_text.mean()) / 2
 
 # %% ../nbs/24_embedded.ipynb #97838a62
 def gap_numbers(x, y) -> dict:
     "Gap, centroid cosine and cones of image rows `x` and text rows `y` (unit rows)."
-    return dict(gap=centroid_distance(x, y), centroid_cosine=centroid_cosine(x, y), image_cone=cone(x), text_cone=cone(y))
+    return dict(
+        gap=centroid_distance(x, y),
+        centroid_cosine=centroid_cosine(x, y),
+        image_cone=cone(x),
+        text_cone=cone(y),
+    )
 
 # %% ../nbs/24_embedded.ipynb #9bd7bcf1
 def make_probe(bank, n: int = 1024, seed: int = 99) -> tuple:
     "A fixed set of pictures and classes from `bank`."
     import torch
+
     return image_batch(bank, n, torch.Generator().manual_seed(seed))
+
 
 def measure(model, tokenizer, probe) -> dict:
     "The gap and the zero-shot accuracy of `model` on `probe`."
     import torch
+
     x, y = probe
-    was = model.training; model.eval()
+    was = model.training
+    model.eval()
     with torch.no_grad():
         z = torch.cat([model.encode_image(part, normalize=True) for part in x.split(256)])
-        t = torch.stack([model.encode_text(tokenizer([c.format(class_name(i)) for i in range(62)]), normalize=True) for c in CAPTIONS])
+        t = torch.stack(
+            [
+                model.encode_text(tokenizer([c.format(class_name(i)) for i in range(62)]), normalize=True)
+                for c in CAPTIONS
+            ]
+        )
     model.train(was)
     scores, figures = z @ t.mean(0).T, y < 10
     hit = lambda s, y: float((s.argmax(1) == y).float().mean())
-    return dict(scale=model.logit_scale.exp().item(), **gap_numbers(z, t[2]),
-                accuracy=hit(scores, y), digit_accuracy=hit(scores[figures, :10], y[figures]))
+    return dict(
+        scale=model.logit_scale.exp().item(),
+        **gap_numbers(z, t[2]),
+        accuracy=hit(scores, y),
+        digit_accuracy=hit(scores[figures, :10], y[figures]),
+    )
 
 # %% ../nbs/24_embedded.ipynb #e9b35fe1
-RECIPE = dict(steps=2000, batch=256, lr=2e-3, ramp=800, digits=.5, seed=0)
+RECIPE = dict(steps=2000, batch=256, lr=2e-3, ramp=800, digits=0.5, seed=0)
 LOOK_AT = (0, 10, 20, 50, 100, 200, 300, 400, 500, 600, 800)
+
 
 def make_optimizer(model, lr: float):
     "AdamW; weight decay only for the matrices, not for embeddings, biases and gains."
     import torch
+
     decays = lambda name, p: p.ndim > 1 and "embed" not in name
     groups = [[p for n, p in model.named_parameters() if decays(n, p) == flag] for flag in (True, False)]
-    return torch.optim.AdamW([dict(params=groups[0], weight_decay=.05), dict(params=groups[1], weight_decay=0.)], lr=lr, betas=(.9, .98))
+    return torch.optim.AdamW(
+        [dict(params=groups[0], weight_decay=0.05), dict(params=groups[1], weight_decay=0.0)],
+        lr=lr,
+        betas=(0.9, 0.98),
+    )
+
 
 def learning_rate(step: int, steps: int, lr: float) -> float:
     "Fifty steps of warm-up, then half a cosine to zero."
-    return lr*min(1, (step + 1)/50)*(1 + math.cos(math.pi*step/steps))/2
+    return lr * min(1, (step + 1) / 50) * (1 + math.cos(math.pi * step / steps)) / 2
 
 # %% ../nbs/24_embedded.ipynb #652a53f2
 def train_step(model, tokenizer, opt, bank, g, n: int, digits: float, strength: float) -> float:
     "One step on a fresh batch; returns its loss."
     import torch
+
     x, y = image_batch(bank, n, g, digits, strength)
     texts, of = caption_batch(y, g)
-    loss = clip_loss(model.encode_image(x, normalize=True), model.encode_text(tokenizer(texts), normalize=True), model.logit_scale.exp(), y, of)
-    opt.zero_grad(); loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.)
+    loss = clip_loss(
+        model.encode_image(x, normalize=True),
+        model.encode_text(tokenizer(texts), normalize=True),
+        model.logit_scale.exp(),
+        y,
+        of,
+    )
+    opt.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     opt.step()
-    with torch.no_grad(): model.logit_scale.clamp_(0, math.log(100))
+    with torch.no_grad():
+        model.logit_scale.clamp_(0, math.log(100))
     return loss.item()
 
 # %% ../nbs/24_embedded.ipynb #4e613090
-def train(bank, probe=None, *, steps: int, batch: int, lr: float, ramp: int, digits: float, seed: int, stop: int | None = None, say=None) -> tuple:
+def train(
+    bank,
+    probe=None,
+    *,
+    steps: int,
+    batch: int,
+    lr: float,
+    ramp: int,
+    digits: float,
+    seed: int,
+    stop: int | None = None,
+    say=None,
+) -> tuple:
     """A model trained on the glyphs in `bank`, its tokenizer and the log; `probe` is measured on the way, `say` gets each record.
 
     `stop` ends the run early without changing the schedule."""
     import torch
+
     model, tokenizer = new_model(seed)
     g, opt, log, losses = torch.Generator().manual_seed(seed + 1), make_optimizer(model, lr), [], []
     for step in range(min(steps, stop or steps) + 1):
         if probe and (step in LOOK_AT or step % 500 == 0 or step == steps):
-            log.append(dict(step=step, loss=float(np.mean(losses[-20:])) if losses else None, **measure(model, tokenizer, probe)))
-            if say: say(log[-1])
-        if step == min(steps, stop or steps): break
-        for group in opt.param_groups: group["lr"] = learning_rate(step, steps, lr)
-        losses.append(train_step(model, tokenizer, opt, bank, g, batch, digits, min(1, step/ramp) if ramp else 1.))
+            log.append(
+                dict(
+                    step=step,
+                    loss=float(np.mean(losses[-20:])) if losses else None,
+                    **measure(model, tokenizer, probe),
+                )
+            )
+            if say:
+                say(log[-1])
+        if step == min(steps, stop or steps):
+            break
+        for group in opt.param_groups:
+            group["lr"] = learning_rate(step, steps, lr)
+        losses.append(
+            train_step(model, tokenizer, opt, bank, g, batch, digits, min(1, step / ramp) if ramp else 1.0)
+        )
     return model.eval(), tokenizer, dict(records=log, losses=losses)
 
 # %% ../nbs/24_embedded.ipynb #e25809c3
 def save_weights(model, path, **about) -> None:
     "Write `model` as 16-bit safetensors, with `about` as the file's metadata."
     from safetensors.torch import save_file
-    about = dict(format="pt", architecture=EMBEDDED, project="cmm_nb", licence="MIT") | {k: v if isinstance(v, str) else json.dumps(v) for k, v in about.items()}
-    save_file({k: v.detach().half().contiguous() for k, v in model.state_dict().items()}, str(path), metadata=about)
+
+    about = dict(format="pt", architecture=EMBEDDED, project="cmm_nb", licence="MIT") | {
+        k: v if isinstance(v, str) else json.dumps(v) for k, v in about.items()
+    }
+    save_file(
+        {k: v.detach().half().contiguous() for k, v in model.state_dict().items()}, str(path), metadata=about
+    )
+
 
 def make_embedded(folder, say=print) -> None:
     "Train the embedded encoder with `RECIPE` from scratch; write config, tokenizer table, weights and log into `folder`."
     import torch
-    folder = Path(folder); folder.mkdir(parents=True, exist_ok=True)
-    (folder/f"{EMBEDDED}.json").write_text(json.dumps(CONFIG, indent=1) + "\n")
-    write_byte_table(folder/"bytes.txt.gz")
-    model, _, log = train(glyph_bank(font_files()), make_probe(glyph_bank(font_files(held_out=True))), say=say, **RECIPE)
-    save_weights(model, folder/f"{EMBEDDED}.safetensors", version="1", recipe=RECIPE, torch=torch.__version__,
-                 trained_on="glyphs of matplotlib's fonts, without " + ", ".join(HELD_OUT))
-    about = dict(name=EMBEDDED, recipe=RECIPE, held_out=HELD_OUT, threads=torch.get_num_threads(), torch=torch.__version__)
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{EMBEDDED}.json").write_text(json.dumps(CONFIG, indent=1) + "\n")
+    write_byte_table(folder / "bytes.txt.gz")
+    model, _, log = train(
+        glyph_bank(font_files()), make_probe(glyph_bank(font_files(held_out=True))), say=say, **RECIPE
+    )
+    save_weights(
+        model,
+        folder / f"{EMBEDDED}.safetensors",
+        version="1",
+        recipe=RECIPE,
+        torch=torch.__version__,
+        trained_on="glyphs of matplotlib's fonts, without " + ", ".join(HELD_OUT),
+    )
+    about = dict(
+        name=EMBEDDED,
+        recipe=RECIPE,
+        held_out=HELD_OUT,
+        threads=torch.get_num_threads(),
+        torch=torch.__version__,
+    )
     rounded = [{k: v if v is None else round(v, 5) for k, v in r.items()} for r in log["records"]]
     first = [round(v, 5) for v in log["losses"][:20]]
-    (folder/"training_log.json").write_text(json.dumps(dict(about, first_losses=first, records=rounded), indent=1) + "\n")
+    (folder / "training_log.json").write_text(
+        json.dumps(dict(about, first_losses=first, records=rounded), indent=1) + "\n"
+    )
 
 # %% ../nbs/24_embedded.ipynb #83152abe
 def training_log() -> dict:
     "What was recorded when the embedded weights were made: recipe, first losses, and one record per look at the probe."
-    return json.loads((EMBEDDED_FILES/"training_log.json").read_text())
+    return json.loads((EMBEDDED_FILES / "training_log.json").read_text())

@@ -24,74 +24,104 @@ import numpy as np
 from .core import content_hash, few_threads, l2norm, need, pick, pick_device
 
 # %% ../nbs/04_encoders.ipynb #1954abd8
-def prefetch(work: Callable[[Any], Any], items: Iterable, ahead: int = 128, workers: int | None = None, group: int = 4) -> Iterator:
+def prefetch(
+    work: Callable[[Any], Any], items: Iterable, ahead: int = 128, workers: int | None = None, group: int = 4
+) -> Iterator:
     "`work(item)` for each item, in order, computed by threads at most `ahead` items before it is asked for, `group` of them in one go. An error comes up in its turn."
     waiting: deque = deque()
     with ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
         try:
             for some in batches(items, group):
                 waiting.append(pool.submit(lambda some: [work(i) for i in some], some))
-                if len(waiting)*group >= ahead: yield from waiting.popleft().result()
-            while waiting: yield from waiting.popleft().result()
+                if len(waiting) * group >= ahead:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
         finally:
-            for w in waiting: w.cancel()
+            for w in waiting:
+                w.cancel()
+
 
 def batches(items: Iterable, size: int) -> Iterator[list]:
     "Lists of `size` items, the last one shorter."
     items = iter(items)
-    while batch := list(islice(items, size)): yield batch
+    while batch := list(islice(items, size)):
+        yield batch
 
 # %% ../nbs/04_encoders.ipynb #b5f857f9
 def transform_hash(preprocess: Callable) -> str:
     "Hash of what an image transform makes of two pictures of noise; `ValueError` for one that draws random numbers."
     from PIL import Image
+
     noise = np.random.default_rng(0)
-    pictures = [Image.fromarray(noise.integers(0, 256, (h, w, 3), dtype=np.uint8)) for w, h in ((53, 37), (257, 301))]
+    pictures = [
+        Image.fromarray(noise.integers(0, 256, (h, w, 3), dtype=np.uint8)) for w, h in ((53, 37), (257, 301))
+    ]
     first, again = (content_hash(*(preprocess(p) for p in pictures)) for _ in range(2))
-    need(first == again, "The image transform gives another result each time (a training transform?): use the one for evaluation.")
+    need(
+        first == again,
+        "The image transform gives another result each time (a training transform?): use the one for evaluation.",
+    )
     return first
+
 
 def trim(image, most: int = 16):
     "A PIL image over `most` times as long as wide without its ends, which the transform's centre crop would drop anyway."
-    w, h = image.size; longest = most*min(w, h)
-    x, y = max(0, w - longest)//2, max(0, h - longest)//2
+    w, h = image.size
+    longest = most * min(w, h)
+    x, y = max(0, w - longest) // 2, max(0, h - longest) // 2
     return image.crop((x, y, w - x, h - y)) if x or y else image
 
 # %% ../nbs/04_encoders.ipynb #59627ccc
 def _forward(enc: "Encoder", tower: Callable, batch):
     "One batch through a tower; on a GPU the answer may still be on its way when this returns."
     import torch
+
     kind, half = torch.device(enc.device).type, enc.precision != "fp32"
-    if kind == "cuda": batch = batch.pin_memory()
-    with torch.inference_mode(), few_threads(enc.size), torch.autocast(kind, getattr(torch, PRECISIONS[enc.precision])) if half else contextlib.nullcontext():
+    if kind == "cuda":
+        batch = batch.pin_memory()
+    with (
+        torch.inference_mode(),
+        few_threads(enc.size),
+        torch.autocast(kind, getattr(torch, PRECISIONS[enc.precision])) if half else contextlib.nullcontext(),
+    ):
         return tower(batch.to(enc.device, non_blocking=True)).float()
 
-def embed(enc: "Encoder", ready: Iterable[tuple[Any, Any]], batch_size: int = 64, progress: int = 0) -> Iterator[tuple[list, np.ndarray]]:
+
+def embed(
+    enc: "Encoder", ready: Iterable[tuple[Any, Any]], batch_size: int = 64, progress: int = 0
+) -> Iterator[tuple[list, np.ndarray]]:
     "For (tag, input tensor) pairs, batch by batch: the tags and their raw image embeddings (b, dim). `progress`: images a progress bar shall expect."
     import torch
     from tqdm import tqdm
+
     flying: deque = deque()
     with tqdm(desc=f"{enc.name}: images", total=progress, disable=not progress, mininterval=1) as bar:
         for batch in batches(ready, batch_size):
             tags, tensors = zip(*batch)
             flying.append((list(tags), _forward(enc, enc.model.encode_image, torch.stack(tensors))))
             bar.update(len(tags))
-            if len(flying) > (enc.device != "cpu"): tags, x = flying.popleft(); yield tags, x.cpu().numpy()
-        for tags, x in flying: yield tags, x.cpu().numpy()
+            if len(flying) > (enc.device != "cpu"):
+                tags, x = flying.popleft()
+                yield tags, x.cpu().numpy()
+        for tags, x in flying:
+            yield tags, x.cpu().numpy()
 
 # %% ../nbs/04_encoders.ipynb #acd1aaad
 PRECISIONS = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 
+
 @dataclass
 class Encoder:
     "An image tower and a text tower with a common width `dim`, their tokenizer, image transform, `logit_scale` (1/tau) and `precision`."
+
     name: str
     pretrained: str
     model: Any
     tokenizer: Callable
     preprocess: Callable
     device: str = "cpu"
-    precision: str = "fp32"            # 'fp16' and 'bf16': autocast
+    precision: str = "fp32"  # 'fp16' and 'bf16': autocast
 
     @cached_property
     def weights_hash(self) -> str:
@@ -104,38 +134,58 @@ class Encoder:
         return content_hash(self.name, self.weights_hash, transform_hash(self.preprocess), self.precision)
 
     @property
-    def logit_scale(self) -> float: return float(self.model.logit_scale.detach().exp())
+    def logit_scale(self) -> float:
+        return float(self.model.logit_scale.detach().exp())
 
     @cached_property
-    def dim(self) -> int: return int(self.encode_text(["a"]).shape[1])
+    def dim(self) -> int:
+        return int(self.encode_text(["a"]).shape[1])
 
     @cached_property
-    def size(self) -> int: return sum(p.numel() for p in self.model.parameters())
+    def size(self) -> int:
+        return sum(p.numel() for p in self.model.parameters())
 
     def tensor(self, image):
         "The model's input (3, side, side) made of a PIL image of any shape; a tensor is one already."
         import torch
+
         return image if isinstance(image, torch.Tensor) else self.preprocess(trim(image))
 
-    def encode_images(self, images: Sequence, batch_size: int = 64, normalize: bool = True, progress: bool = False) -> np.ndarray:
+    def encode_images(
+        self, images: Sequence, batch_size: int = 64, normalize: bool = True, progress: bool = False
+    ) -> np.ndarray:
         "Embeddings (n, dim) float32 of PIL images; eq 5 with `normalize`. Accepts any sequence that makes its images when asked."
         need(len(images) > 0, "No images to encode.")
-        ready = prefetch(lambda i: (i, self.tensor(images[i])), range(len(images)), ahead=2*batch_size)
-        out = np.concatenate([x for _, x in embed(self, ready, batch_size, len(images)*progress)])
+        ready = prefetch(lambda i: (i, self.tensor(images[i])), range(len(images)), ahead=2 * batch_size)
+        out = np.concatenate([x for _, x in embed(self, ready, batch_size, len(images) * progress)])
         return l2norm(out) if normalize else out
 
-    def encode_text(self, texts: Sequence[str], batch_size: int = 256, normalize: bool = True, progress: bool = False) -> np.ndarray:
+    def encode_text(
+        self, texts: Sequence[str], batch_size: int = 256, normalize: bool = True, progress: bool = False
+    ) -> np.ndarray:
         "Embeddings (m, dim) float32 of texts; each distinct text is encoded once. The raw tower output without `normalize`."
         from tqdm import tqdm
+
         need(len(texts) > 0, "No texts to encode.")
-        unique = list(dict.fromkeys(texts)); at = {t: i for i, t in enumerate(unique)}
-        steps = tqdm(range(0, len(unique), batch_size), desc=f"{self.name}: texts", disable=not progress, mininterval=1)
-        out = np.concatenate([_forward(self, self.model.encode_text, self.tokenizer(unique[i:i + batch_size])).cpu().numpy() for i in steps])[[at[t] for t in texts]]
+        unique = list(dict.fromkeys(texts))
+        at = {t: i for i, t in enumerate(unique)}
+        steps = tqdm(
+            range(0, len(unique), batch_size), desc=f"{self.name}: texts", disable=not progress, mininterval=1
+        )
+        out = np.concatenate(
+            [
+                _forward(self, self.model.encode_text, self.tokenizer(unique[i : i + batch_size]))
+                .cpu()
+                .numpy()
+                for i in steps
+            ]
+        )[[at[t] for t in texts]]
         return l2norm(out) if normalize else out
 
 # %% ../nbs/04_encoders.ipynb #29a17284
 EMBEDDED = "cmm-glyph32"
-EMBEDDED_FILES = Path(cmm_nb.__file__).parent/"embedded_data"
+EMBEDDED_FILES = Path(cmm_nb.__file__).parent / "embedded_data"
+
 
 @contextlib.contextmanager
 def _quiet():
@@ -143,68 +193,109 @@ def _quiet():
     before = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:
-        with warnings.catch_warnings(): warnings.simplefilter("ignore"); yield
-    finally: logging.disable(before)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
 
 def _load_embedded(device: str, weights: str | None = None, precision: str = "fp32") -> Encoder:
     import open_clip
+
     open_clip.add_model_config(EMBEDDED_FILES)
-    weights = weights or str(EMBEDDED_FILES/f"{EMBEDDED}.safetensors")
-    need(Path(weights).is_file(), f"There is no weights file {weights} for the embedded encoder: leave pretrained empty to use the one in the package.")
-    with _quiet(): model, _, preprocess = open_clip.create_model_and_transforms(EMBEDDED, pretrained=weights, device=device)
-    tokenizer = open_clip.get_tokenizer(EMBEDDED, bpe_path=str(EMBEDDED_FILES/"bytes.txt.gz"))
+    weights = weights or str(EMBEDDED_FILES / f"{EMBEDDED}.safetensors")
+    need(
+        Path(weights).is_file(),
+        f"There is no weights file {weights} for the embedded encoder: leave pretrained empty to use the one in the package.",
+    )
+    with _quiet():
+        model, _, preprocess = open_clip.create_model_and_transforms(
+            EMBEDDED, pretrained=weights, device=device
+        )
+    tokenizer = open_clip.get_tokenizer(EMBEDDED, bpe_path=str(EMBEDDED_FILES / "bytes.txt.gz"))
     return Encoder("embedded", EMBEDDED, model.eval(), tokenizer, preprocess, device, precision)
 
 # %% ../nbs/04_encoders.ipynb #c0e47486
 def _check_quickgelu(model, name: str) -> None:
     "`ValueError` unless every GELU of `model` is OpenAI's QuickGELU."
     kinds = {type(m).__name__ for m in model.modules() if "gelu" in type(m).__name__.lower()}
-    need(kinds <= {"QuickGELU"}, f"{name}: OpenAI weights need QuickGELU, but this model has {sorted(kinds)}: choose the '-quickgelu' variant of the model.")
+    need(
+        kinds <= {"QuickGELU"},
+        f"{name}: OpenAI weights need QuickGELU, but this model has {sorted(kinds)}: choose the '-quickgelu' variant of the model.",
+    )
+
 
 def _explain(e: Exception, name: str, pretrained: str) -> str:
     "One sentence for what open_clip raised, with the way out."
     first = str(e).strip().splitlines()[0][:200] if str(e).strip() else type(e).__name__
     if Path(pretrained).is_file():
         return f"The file {pretrained} does not hold weights for {name} ({first}): check that file and encoder belong together, or save the weights as .safetensors."
-    return (f"The weights {pretrained!r} of {name} could not be fetched ({first}). Without a network, give a local file "
-            f"(pretrained='FILE.safetensors') or use the encoder inside the package (encoder='embedded').")
+    return (
+        f"The weights {pretrained!r} of {name} could not be fetched ({first}). Without a network, give a local file "
+        f"(pretrained='FILE.safetensors') or use the encoder inside the package (encoder='embedded')."
+    )
 
 # %% ../nbs/04_encoders.ipynb #5d411d40
 def _unfilled():
     "Inside this context new models are not filled with random numbers."
     import torch
+
     class Unfilled(torch.overrides.TorchFunctionMode):
         def __torch_function__(self, f, types, args=(), kwargs=None):
             fills = getattr(f, "__name__", "").endswith(("uniform_", "normal_"))
             return (args[0] if args else kwargs["tensor"]) if fills else f(*args, **(kwargs or {}))
+
     return Unfilled()
+
 
 def _which_weights(name: str, pretrained: str | None) -> str:
     "Check `pretrained` for `name`: a tag, an existing file or 'random'."
     import open_clip
+
     pick(name, open_clip.list_models() + ["embedded"], "encoder")
     tags = open_clip.list_pretrained_tags_by_model(name)
     listed = f"one of its tags ({', '.join(tags)}), " if tags else ""
     ways = f"{listed}a local weights file, or 'random' for an untrained model"
     need(pretrained, f"Encoder {name} needs pretrained=: {ways}.")
-    need(pretrained in tags or pretrained == "random" or Path(pretrained).is_file(), f"{pretrained!r} is no weights tag of {name} and no file: give {ways}.")
+    need(
+        pretrained in tags or pretrained == "random" or Path(pretrained).is_file(),
+        f"{pretrained!r} is no weights tag of {name} and no file: give {ways}.",
+    )
     return pretrained
 
-def load_encoder(name: str = "embedded", pretrained: str | None = None, device: str = "cpu", precision: str = "auto") -> Encoder:
+
+def load_encoder(
+    name: str = "embedded", pretrained: str | None = None, device: str = "cpu", precision: str = "auto"
+) -> Encoder:
     """`name`: 'embedded' (default, no download) or any open_clip model; `pretrained`: its tag, a local file, or 'random';
     `precision`: 'fp32', 'fp16' or 'bf16' (autocast), 'auto' is fp16 on an NVIDIA GPU and fp32 elsewhere.
 
     Raises `ValueError` for an unknown name or tag, unreachable weights, or a file that does not fit."""
     device = pick_device(device)
-    precision = ("fp16" if device.startswith("cuda") else "fp32") if precision == "auto" else pick(precision, PRECISIONS, "precision")
-    if name in ("embedded", EMBEDDED): return _load_embedded(device, pretrained, precision)
+    precision = (
+        ("fp16" if device.startswith("cuda") else "fp32")
+        if precision == "auto"
+        else pick(precision, PRECISIONS, "precision")
+    )
+    if name in ("embedded", EMBEDDED):
+        return _load_embedded(device, pretrained, precision)
     import open_clip
+
     pretrained = _which_weights(name, pretrained)
     openai = "openai" in Path(pretrained).name.lower()
     try:
         with _quiet(), contextlib.nullcontext() if pretrained == "random" else _unfilled():
-            model, _, preprocess = open_clip.create_model_and_transforms(name, pretrained=None if pretrained == "random" else pretrained,
-                                                                         device=device, force_quick_gelu=openai)
-    except Exception as e: raise ValueError(_explain(e, name, pretrained)) from e
-    if openai: _check_quickgelu(model, name)
-    return Encoder(name, pretrained, model.eval(), open_clip.get_tokenizer(name), preprocess, device, precision)
+            model, _, preprocess = open_clip.create_model_and_transforms(
+                name,
+                pretrained=None if pretrained == "random" else pretrained,
+                device=device,
+                force_quick_gelu=openai,
+            )
+    except Exception as e:
+        raise ValueError(_explain(e, name, pretrained)) from e
+    if openai:
+        _check_quickgelu(model, name)
+    return Encoder(
+        name, pretrained, model.eval(), open_clip.get_tokenizer(name), preprocess, device, precision
+    )

@@ -34,17 +34,30 @@ def row_key(text: str) -> bytes:
     "The 16 bytes under which a sentence, or the picture with this content hash, is kept."
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
 
+
 def image_keys(images: ImageSet) -> list[bytes | None]:
     "The key of each picture, from the set's own `image_hashes()` or else of its pixels; None where there is nothing to read."
+
     def pixels(i):
-        try: image = images.images[i]; return content_hash(image.size, image.mode, image.tobytes(), digits=32)
-        except Exception: return None
-    try: hashes = images.image_hashes()
-    except Exception: hashes = prefetch(pixels, range(len(images)))     # the set has none, or stumbles over a picture
+        try:
+            image = images.images[i]
+            return content_hash(image.size, image.mode, image.tobytes(), digits=32)
+        except Exception:
+            return None
+
+    try:
+        hashes = images.image_hashes()
+    except Exception:
+        hashes = prefetch(pixels, range(len(images)))  # the set has none, or stumbles over a picture
     return [row_key(h) if h else None for h in hashes]
 
-def _set_hash(keys: Iterable[bytes | None]) -> str: return hashlib.sha256(b"".join(k or bytes(16) for k in keys)).hexdigest()[:16]
-def _file_name(name: str) -> str: return re.sub(r"[^\w.-]+", "_", name)[:40]
+
+def _set_hash(keys: Iterable[bytes | None]) -> str:
+    return hashlib.sha256(b"".join(k or bytes(16) for k in keys)).hexdigest()[:16]
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", name)[:40]
 
 # %% ../nbs/10_features.ipynb #6b528433
 def expand_views(views: Iterable[str]) -> list[str]:
@@ -52,52 +65,76 @@ def expand_views(views: Iterable[str]) -> list[str]:
     parts = []
     for v in views:
         n = re.fullmatch(r"crop:([1-9]\d{0,3})", v)
-        if not n and not re.fullmatch(r"crop-[1-9]\d{0,3}", v): pick(v, ("center", "flip", "crop:N"), "view")
+        if not n and not re.fullmatch(r"crop-[1-9]\d{0,3}", v):
+            pick(v, ("center", "flip", "crop:N"), "view")
         need(v != "crop:N", "Say how many random crops, e.g. 'crop:4'.")
         parts += [f"crop-{k}" for k in range(1, int(n[1]) + 1)] if n else [v]
     return list(dict.fromkeys(parts))
 
+
 def seen(image, view: str, key: bytes):
     "A PIL image in one view: 'center' as it is, 'flip' mirrored left to right, 'crop-K' the K-th cutting of the picture with this key."
-    if view == "center": return image
-    if view == "flip": return image.transpose(0)                    # PIL's FLIP_LEFT_RIGHT
+    if view == "center":
+        return image
+    if view == "flip":
+        return image.transpose(0)  # PIL's FLIP_LEFT_RIGHT
     r = np.random.default_rng([int(view[5:]), int.from_bytes(key, "little")])
-    (W, H), share, ratio = image.size, r.uniform(.5, 1), np.exp(r.uniform(np.log(3/4), np.log(4/3)))
-    w, h = (max(1, min(whole, round((share*W*H*r_)**.5))) for whole, r_ in ((W, ratio), (H, 1/ratio)))
+    (W, H), share, ratio = image.size, r.uniform(0.5, 1), np.exp(r.uniform(np.log(3 / 4), np.log(4 / 3)))
+    w, h = (
+        max(1, min(whole, round((share * W * H * r_) ** 0.5))) for whole, r_ in ((W, ratio), (H, 1 / ratio))
+    )
     x, y = r.integers(W - w + 1), r.integers(H - h + 1)
     return image.crop((x, y, x + w, y + h))
 
 # %% ../nbs/10_features.ipynb #dd9a1b48
 INDEX = [("key", "u1", (16,)), ("crc", "<u4")]
 
-def _keys_of(records: np.ndarray) -> list[bytes]: return np.ascontiguousarray(records["key"]).view("V16").ravel().tolist()
-def _crcs(rows: np.ndarray) -> list[int]: return [zlib.crc32(np.ascontiguousarray(r)) for r in rows]
+
+def _keys_of(records: np.ndarray) -> list[bytes]:
+    return np.ascontiguousarray(records["key"]).view("V16").ravel().tolist()
+
+
+def _crcs(rows: np.ndarray) -> list[int]:
+    return [zlib.crc32(np.ascontiguousarray(r)) for r in rows]
+
 
 @dataclass(frozen=True)
 class RowFile:
     "A growing file of `width` float32 numbers a row, each row with its key and checksum."
+
     path: Path
     width: int
 
     @property
-    def dtype(self) -> np.dtype: return np.dtype(INDEX + [("row", "<f4", (self.width,))])
+    def dtype(self) -> np.dtype:
+        return np.dtype(INDEX + [("row", "<f4", (self.width,))])
 
     def read(self) -> np.ndarray:
         "The whole rows, memory-mapped: a structured array of key, crc and row."
-        n = self.path.stat().st_size//self.dtype.itemsize if self.path.exists() else 0
+        n = self.path.stat().st_size // self.dtype.itemsize if self.path.exists() else 0
         return np.asarray(np.memmap(self.path, self.dtype, "r", shape=(n,))) if n else np.empty(0, self.dtype)
 
     def append(self, keys: Sequence[bytes], rows: np.ndarray) -> None:
         "Write rows (b, width) behind the last whole one. One writer at a time."
         new = np.empty(len(rows), self.dtype)
-        new["key"], new["crc"], new["row"] = np.frombuffer(b"".join(keys), "u1").reshape(-1, 16), _crcs(rows), rows
+        new["key"], new["crc"], new["row"] = (
+            np.frombuffer(b"".join(keys), "u1").reshape(-1, 16),
+            _crcs(rows),
+            rows,
+        )
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.path, "ab") as f: f.truncate(f.tell()//self.dtype.itemsize*self.dtype.itemsize); f.write(new.tobytes())
+        with open(self.path, "ab") as f:
+            f.truncate(f.tell() // self.dtype.itemsize * self.dtype.itemsize)
+            f.write(new.tobytes())
 
     def lookup(self, wanted: set[bytes]) -> dict[bytes, tuple[np.ndarray, int]]:
         "Of `wanted` what is here and sound: key -> (rows, number)."
         all = self.read()
-        return {k: (all["row"], i) for i, k in enumerate(_keys_of(all)) if k in wanted and zlib.crc32(np.ascontiguousarray(all["row"][i])) == all["crc"][i]}
+        return {
+            k: (all["row"], i)
+            for i, k in enumerate(_keys_of(all))
+            if k in wanted and zlib.crc32(np.ascontiguousarray(all["row"][i])) == all["crc"][i]
+        }
 
 # %% ../nbs/10_features.ipynb #c88c8441
 def write_part(path: Path, keys: Sequence[bytes], found: Mapping[bytes, tuple[np.ndarray, int]]) -> None:
@@ -106,126 +143,217 @@ def write_part(path: Path, keys: Sequence[bytes], found: Mapping[bytes, tuple[np
     with atomic_path(path) as tmp:
         with open(tmp, "wb") as f:
             width = found[keys[0]][0].shape[1]
-            np.lib.format.write_array_header_2_0(f, dict(descr="<f4", fortran_order=False, shape=(len(keys), width)))
+            np.lib.format.write_array_header_2_0(
+                f, dict(descr="<f4", fortran_order=False, shape=(len(keys), width))
+            )
             for block in batches(keys, 4096):
                 rows = np.stack([x[i] for x, i in (found[k] for k in block)])
-                f.write(rows.tobytes()); crcs += _crcs(rows)
+                f.write(rows.tobytes())
+                crcs += _crcs(rows)
         index = np.empty(len(keys), INDEX)
         index["key"], index["crc"] = np.frombuffer(b"".join(keys), "u1").reshape(-1, 16), crcs
-        with atomic_path(path.with_suffix(".index.npy")) as tmp2, open(tmp2, "wb") as f: np.save(f, index)
+        with atomic_path(path.with_suffix(".index.npy")) as tmp2, open(tmp2, "wb") as f:
+            np.save(f, index)
+
 
 def open_part(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
     "Memory-mapped rows (n, d) and index (n,) of a part; None, with a warning, for one that is damaged."
     try:
-        rows, index = np.load(path, mmap_mode="c", allow_pickle=False), np.load(path.with_suffix(".index.npy"), allow_pickle=False)
-        need(rows.ndim == 2 and rows.dtype == "<f4" and index.dtype == np.dtype(INDEX) and len(rows) == len(index), "rows and index do not fit")
+        rows, index = (
+            np.load(path, mmap_mode="c", allow_pickle=False),
+            np.load(path.with_suffix(".index.npy"), allow_pickle=False),
+        )
+        need(
+            rows.ndim == 2
+            and rows.dtype == "<f4"
+            and index.dtype == np.dtype(INDEX)
+            and len(rows) == len(index),
+            "rows and index do not fit",
+        )
         return np.asarray(rows), index
     except (OSError, ValueError, EOFError, SyntaxError) as e:
         warnings.warn(f"The cache file {path} is damaged ({e}): its pictures are encoded anew.")
+
 
 def find_part(folder: Path, keys: Sequence[bytes]) -> np.ndarray | None:
     "The rows (n, d) of exactly these keys in this order, from a data set encoded before, whatever its name; None when there is none."
     for path in folder.glob(f"*-{_set_hash(keys)}.npy"):
         if part := open_part(path):
-            with contextlib.suppress(OSError): os.utime(path)       # when it was last of use
+            with contextlib.suppress(OSError):
+                os.utime(path)  # when it was last of use
             return part[0]
+
 
 def find_rows(folder: Path, keys: Iterable[bytes], width: int) -> dict[bytes, tuple[np.ndarray, int]]:
     "Every row of `keys` in any part or growing file of `folder`: key -> (rows, number)."
     wanted, found = {k for k in keys if k}, {}
     for path in sorted(folder.glob("*[0-9a-f].npy")):
-        if (part := open_part(path)) and part[0].shape[1] == width: found |= {k: (part[0], i) for i, k in enumerate(_keys_of(part[1])) if k in wanted}
-    for path in sorted(folder.glob("*.rows")): found |= RowFile(path, width).lookup(wanted - found.keys())
+        if (part := open_part(path)) and part[0].shape[1] == width:
+            found |= {k: (part[0], i) for i, k in enumerate(_keys_of(part[1])) if k in wanted}
+    for path in sorted(folder.glob("*.rows")):
+        found |= RowFile(path, width).lookup(wanted - found.keys())
     return found
 
 # %% ../nbs/10_features.ipynb #06783a72
-def encode_missing(encoder: Encoder, images: ImageSet, keys: Sequence[bytes | None], missing: Mapping[int, Sequence[str]], files: Mapping[str, RowFile],
-                   batch_size: int = 64, progress: bool = False) -> dict[int, Exception]:
+def encode_missing(
+    encoder: Encoder,
+    images: ImageSet,
+    keys: Sequence[bytes | None],
+    missing: Mapping[int, Sequence[str]],
+    files: Mapping[str, RowFile],
+    batch_size: int = 64,
+    progress: bool = False,
+) -> dict[int, Exception]:
     "Encode the pictures `missing` (number -> views) into the growing files of their views; those that cannot be read, with the reason."
     bad: dict[int, Exception] = {}
+
     def ready(i):
         try:
             image = images.images[i]
-            need(keys[i], "it could be decoded, but its content could not be hashed: was it changed in this moment?")
+            need(
+                keys[i],
+                "it could be decoded, but its content could not be hashed: was it changed in this moment?",
+            )
             return i, [((i, v), encoder.tensor(seen(image, v, keys[i]))) for v in missing[i]]
-        except Exception as e: return i, e
+        except Exception as e:
+            return i, e
+
     def good():
-        for i, r in prefetch(ready, missing, ahead=2*batch_size):
-            if isinstance(r, Exception): bad[i] = r
-            else: yield from r
-    for tags, x in embed(encoder, good(), batch_size, progress*sum(map(len, missing.values()))):
+        for i, r in prefetch(ready, missing, ahead=2 * batch_size):
+            if isinstance(r, Exception):
+                bad[i] = r
+            else:
+                yield from r
+
+    for tags, x in embed(encoder, good(), batch_size, progress * sum(map(len, missing.values()))):
         fine = np.isfinite(x).all(1)
-        bad |= {i: ValueError(f"its embedding is not finite in {encoder.precision}") for (i, _), ok in zip(tags, fine) if not ok}
+        bad |= {
+            i: ValueError(f"its embedding is not finite in {encoder.precision}")
+            for (i, _), ok in zip(tags, fine)
+            if not ok
+        }
         for view, file in files.items():
             rows = [j for j, (_, v) in enumerate(tags) if v == view and fine[j]]
-            if rows: file.append([keys[tags[j][0]] for j in rows], l2norm(x[rows]))
+            if rows:
+                file.append([keys[tags[j][0]] for j in rows], l2norm(x[rows]))
     return bad
 
 # %% ../nbs/10_features.ipynb #f8146110
 class UnreadableImages(ValueError):
     "Some pictures of a set cannot be read: `pictures`, name -> reason. All others are encoded and cached."
+
     def __init__(self, name: str, n: int, pictures: dict[str, str]):
-        listed = "\n".join(f"  {p}: {why}" for p, why in list(pictures.items())[:50]) + f"\n  ... and {len(pictures) - 50} more" * (len(pictures) > 50)
-        super().__init__(f"{len(pictures)} of {n} pictures of {name} cannot be read: repair or remove them, or go on without them (on_bad='drop'). "
-                         f"The others are encoded and stay in the cache.\n{listed}")
+        listed = "\n".join(
+            f"  {p}: {why}" for p, why in list(pictures.items())[:50]
+        ) + f"\n  ... and {len(pictures) - 50} more" * (len(pictures) > 50)
+        super().__init__(
+            f"{len(pictures)} of {n} pictures of {name} cannot be read: repair or remove them, or go on without them (on_bad='drop'). "
+            f"The others are encoded and stay in the cache.\n{listed}"
+        )
         self.pictures = pictures
+
 
 def _named(images: ImageSet, bad: Mapping[int, Exception]) -> dict[str, str]:
     "Name -> reason of unreadable pictures, in the set's order."
     names = getattr(images, "names", None)
-    return {str(names[i] if names is not None else getattr(e, "path", None) or f"picture {i}"): getattr(e, "reason", None) or f"{e or type(e).__name__}" for i, e in sorted(bad.items())}
+    return {
+        str(names[i] if names is not None else getattr(e, "path", None) or f"picture {i}"): getattr(
+            e, "reason", None
+        )
+        or f"{e or type(e).__name__}"
+        for i, e in sorted(bad.items())
+    }
 
 # %% ../nbs/10_features.ipynb #552fbc7b
 @contextlib.contextmanager
 def cache_lock(path: Path, what: str = "") -> Iterator[None]:
     "Hold the lock file `path`, waiting for whoever has it; cannot be left behind by a process that died."
     from filelock import FileLock, Timeout
+
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
-    try: lock.acquire(timeout=.5)
+    try:
+        lock.acquire(timeout=0.5)
     except Timeout:
-        if what: print(f"Another process is encoding {what}: waiting for it.", flush=True)
+        if what:
+            print(f"Another process is encoding {what}: waiting for it.", flush=True)
         lock.acquire()
-    try: yield
-    finally: lock.release()
+    try:
+        yield
+    finally:
+        lock.release()
+
 
 @contextlib.contextmanager
 def storing(folder: Path) -> Iterator[None]:
     "One sentence (`RuntimeError`) for a full disk or a folder that cannot be written to."
-    try: yield
+    try:
+        yield
     except OSError as e:
-        raise RuntimeError(f"The cache {folder} cannot be written ({e.strerror or e}): make room, or name another folder in CMM_CACHE. "
-                           "What is stored there stays: the same call goes on from it.") from e
+        raise RuntimeError(
+            f"The cache {folder} cannot be written ({e.strerror or e}): make room, or name another folder in CMM_CACHE. "
+            "What is stored there stays: the same call goes on from it."
+        ) from e
 
 # %% ../nbs/10_features.ipynb #1044d6de
 def encoder_folder(encoder: Encoder, folder=None) -> Path:
     "Where the rows of an encoder lie."
-    return cache_folder(folder)/"features"/f"{_file_name(encoder.name)}-{encoder.identity}"
+    return cache_folder(folder) / "features" / f"{_file_name(encoder.name)}-{encoder.identity}"
+
 
 def _describe(encoder: Encoder, home: Path) -> None:
-    about = dict(name=encoder.name, pretrained=str(encoder.pretrained), weights_hash=encoder.weights_hash, precision=encoder.precision, width=encoder.dim)
-    if not (home/"encoder.json").exists():
-        with atomic_path(home/"encoder.json") as tmp: tmp.write_text(json.dumps(about, indent=1), encoding="utf-8")
+    about = dict(
+        name=encoder.name,
+        pretrained=str(encoder.pretrained),
+        weights_hash=encoder.weights_hash,
+        precision=encoder.precision,
+        width=encoder.dim,
+    )
+    if not (home / "encoder.json").exists():
+        with atomic_path(home / "encoder.json") as tmp:
+            tmp.write_text(json.dumps(about, indent=1), encoding="utf-8")
 
-def _growing(images: ImageSet, keys: Sequence[bytes | None]) -> str: return f"{_file_name(images.name)}-{_set_hash(keys)}.rows"
 
-def _complete(encoder: Encoder, images: ImageSet, keys: Sequence[bytes | None], views: Sequence[str], home: Path, progress: bool) -> dict[int, Exception]:
+def _growing(images: ImageSet, keys: Sequence[bytes | None]) -> str:
+    return f"{_file_name(images.name)}-{_set_hash(keys)}.rows"
+
+
+def _complete(
+    encoder: Encoder,
+    images: ImageSet,
+    keys: Sequence[bytes | None],
+    views: Sequence[str],
+    home: Path,
+    progress: bool,
+) -> dict[int, Exception]:
     "Encode what no file of the cache has, the same picture once; the numbers of those that cannot be read, with the reason."
-    have = {v: find_rows(home/v, keys, encoder.dim).keys() for v in views}
+    have = {v: find_rows(home / v, keys, encoder.dim).keys() for v in views}
     first: dict[bytes | int, int] = {}
-    for i, k in enumerate(keys): first.setdefault(k or i, i)
+    for i, k in enumerate(keys):
+        first.setdefault(k or i, i)
     missing = {i: lacking for k, i in first.items() if (lacking := [v for v in views if k not in have[v]])}
-    files = {v: RowFile(home/v/_growing(images, keys), encoder.dim) for v in views}
+    files = {v: RowFile(home / v / _growing(images, keys), encoder.dim) for v in views}
     bad = encode_missing(encoder, images, keys, missing, files, progress=progress) if missing else {}
     return {i: bad[j] for i, k in enumerate(keys) if (j := first[k or i]) in bad}
 
+
 def _part(images: ImageSet, keys: Sequence[bytes], folder: Path, width: int) -> np.ndarray:
-    if (rows := find_part(folder, keys)) is not None: return rows
-    write_part(folder/f"{_file_name(images.name)}-{_set_hash(keys)}.npy", keys, find_rows(folder, keys, width))
+    if (rows := find_part(folder, keys)) is not None:
+        return rows
+    write_part(
+        folder / f"{_file_name(images.name)}-{_set_hash(keys)}.npy", keys, find_rows(folder, keys, width)
+    )
     return find_part(folder, keys)
 
 # %% ../nbs/10_features.ipynb #b684802e
-def extract_views(encoder: Encoder, images: ImageSet, views: Sequence[str] = ("center",), folder=None, progress: bool = False, on_bad: str = "error") -> tuple[dict[str, np.ndarray], np.ndarray]:
+def extract_views(
+    encoder: Encoder,
+    images: ImageSet,
+    views: Sequence[str] = ("center",),
+    folder=None,
+    progress: bool = False,
+    on_bad: str = "error",
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Unit rows (k, d) of each view ('center', 'flip', 'crop-K'; 'crop:N' for N of these), memory-mapped, and the numbers (k,) of the pictures that they belong to.
 
     k is the number of pictures, less those that cannot be read under `on_bad='drop'`. Raises `UnreadableImages` (after all others are cached), `ValueError` for an unknown view,
@@ -233,20 +361,28 @@ def extract_views(encoder: Encoder, images: ImageSet, views: Sequence[str] = ("c
     pick(on_bad, ("error", "drop"), "on_bad")
     views, home, keys = expand_views(views), encoder_folder(encoder, folder), image_keys(images)
     need(len(keys), f"{images.name} holds no images to encode.")
-    parts = {v: find_part(home/v, keys) for v in views} if None not in keys else {None: None}
+    parts = {v: find_part(home / v, keys) for v in views} if None not in keys else {None: None}
     if any(p is None for p in parts.values()):
-        with storing(home), cache_lock(home/"locks"/f"{_set_hash(keys)}.lock", images.name*progress):
+        with storing(home), cache_lock(home / "locks" / f"{_set_hash(keys)}.lock", images.name * progress):
             _describe(encoder, home)
             bad = _named(images, lost := _complete(encoder, images, keys, views, home, progress))
             kept = np.array([i for i in range(len(keys)) if i not in lost], dtype=np.int64)
-            if bad and (on_bad == "error" or not len(kept)): raise UnreadableImages(images.name, len(keys), bad)
-            parts = {v: _part(images, [keys[i] for i in kept], home/v, encoder.dim) for v in views}
-            for v in views: (home/v/_growing(images, keys)).unlink(missing_ok=True)
-        if bad: warnings.warn(f"{images.name} goes on without {len(bad)} of {len(keys)} pictures that cannot be read: {', '.join(bad)}")
+            if bad and (on_bad == "error" or not len(kept)):
+                raise UnreadableImages(images.name, len(keys), bad)
+            parts = {v: _part(images, [keys[i] for i in kept], home / v, encoder.dim) for v in views}
+            for v in views:
+                (home / v / _growing(images, keys)).unlink(missing_ok=True)
+        if bad:
+            warnings.warn(
+                f"{images.name} goes on without {len(bad)} of {len(keys)} pictures that cannot be read: {', '.join(bad)}"
+            )
         return parts, kept
     return parts, np.arange(len(keys))
 
-def extract(encoder: Encoder, images: ImageSet, view: str = "center", folder=None, progress: bool = False) -> np.ndarray:
+
+def extract(
+    encoder: Encoder, images: ImageSet, view: str = "center", folder=None, progress: bool = False
+) -> np.ndarray:
     "Unit rows (n, d) of all pictures in one view ('center', 'flip' or 'crop-K'), from the cache or encoded and cached. Errors as in `extract_views`."
     need(not view.startswith("crop:"), f"{view!r} is several views: ask for one of them, e.g. 'crop-1'.")
     return extract_views(encoder, images, [view], folder, progress)[0][view]
@@ -255,6 +391,7 @@ def extract(encoder: Encoder, images: ImageSet, view: str = "center", folder=Non
 @dataclass(frozen=True)
 class CachedTexts:
     "The text tower of `encoder` with a memory in the cache folder."
+
     encoder: Encoder
     folder: Any = None
 
@@ -262,41 +399,95 @@ class CachedTexts:
         "Embeddings (m, d) of texts, raw without `normalize`; only those never seen before are encoded. `RuntimeError` when the cache cannot be written."
         need(len(texts) > 0, "No texts to encode.")
         text = {row_key(t): t for t in texts}
-        home = encoder_folder(self.encoder, self.folder); file = RowFile(home/"texts"/"sentences.rows", self.encoder.dim)
+        home = encoder_folder(self.encoder, self.folder)
+        file = RowFile(home / "texts" / "sentences.rows", self.encoder.dim)
         found = file.lookup(text.keys())
         if len(found) < len(text):
-            with storing(home), cache_lock(home/"locks"/"texts.lock"):
+            with storing(home), cache_lock(home / "locks" / "texts.lock"):
                 _describe(self.encoder, home)
                 known = file.lookup(text.keys())
-                for block in batches([k for k in text if k not in known], 1024): file.append(block, self._raw([text[k] for k in block]))
+                for block in batches([k for k in text if k not in known], 1024):
+                    file.append(block, self._raw([text[k] for k in block]))
             found = file.lookup(text.keys())
         x = np.stack([rows[i] for rows, i in (found[row_key(t)] for t in texts)])
         return l2norm(x) if normalize else x
 
     def _raw(self, texts: list[str]) -> np.ndarray:
         x = self.encoder.encode_text(texts, normalize=False)
-        need(np.isfinite(x).all(), f"{self.encoder.name} gives NaN or infinite text embeddings in {self.encoder.precision}: load it with precision='fp32'.")
+        need(
+            np.isfinite(x).all(),
+            f"{self.encoder.name} gives NaN or infinite text embeddings in {self.encoder.precision}: load it with precision='fp32'.",
+        )
         return x
 
 # %% ../nbs/10_features.ipynb #12536c1c
-def features_of(images: ImageSet, encoder: Encoder, templates: Templates | None = None, folder=None, progress: bool = False, on_bad: str = "error",
-                crops: int = 0, order: str = "mean-then-norm") -> FeaturePack:
+def features_of(
+    images: ImageSet,
+    encoder: Encoder,
+    templates: Templates | None = None,
+    folder=None,
+    progress: bool = False,
+    on_bad: str = "error",
+    crops: int = 0,
+    order: str = "mean-then-norm",
+) -> FeaturePack:
     """Encode an image set (centre, mirrored where the set allows it, and `crops` random cuttings) and its class names under `templates` (default: the set's own) into a pack.
 
     `on_bad`: 'error' or 'drop' for pictures that cannot be read; `order`: of mean and norm in the prototypes. Errors as in `extract_views`, `prompts`."""
     templates = images.templates if templates is None else templates
-    F = text_features(CachedTexts(encoder, folder), images.class_names, templates)         # first: a wrong name shall not show after an hour
-    views, kept = extract_views(encoder, images, ["center"] + ["flip"]*images.flip + [f"crop:{crops}"]*(crops > 0), folder, progress, on_bad)
-    meta = dict(encoder=encoder.name, pretrained=encoder.pretrained, weights_hash=encoder.weights_hash, precision=encoder.precision,
-                templates=templates if isinstance(templates, (str, list)) else "own sentences", templates_hash=templates_hash(templates, images.class_names),
-                order=order, content=images.content, dropped=len(images) - len(kept)) | ({"notes": list(images.notes)} if images.notes else {})
+    F = text_features(
+        CachedTexts(encoder, folder), images.class_names, templates
+    )  # first: a wrong name shall not show after an hour
+    views, kept = extract_views(
+        encoder,
+        images,
+        ["center"] + ["flip"] * images.flip + [f"crop:{crops}"] * (crops > 0),
+        folder,
+        progress,
+        on_bad,
+    )
+    meta = dict(
+        encoder=encoder.name,
+        pretrained=encoder.pretrained,
+        weights_hash=encoder.weights_hash,
+        precision=encoder.precision,
+        templates=templates if isinstance(templates, (str, list)) else "own sentences",
+        templates_hash=templates_hash(templates, images.class_names),
+        order=order,
+        content=images.content,
+        dropped=len(images) - len(kept),
+    ) | ({"notes": list(images.notes)} if images.notes else {})
     x, flip = views.pop("center"), views.pop("flip", None)
-    T0, texts = np.concatenate([prototypes(f[None], order) for f in F]), np.stack(F) if len({len(f) for f in F}) == 1 else None
-    return FeaturePack(x, T0, images.label[kept], images.class_names, images.split[kept], encoder.logit_scale, flip, images.name, meta, list(views.values()), texts)
+    T0, texts = (
+        np.concatenate([prototypes(f[None], order) for f in F]),
+        np.stack(F) if len({len(f) for f in F}) == 1 else None,
+    )
+    return FeaturePack(
+        x,
+        T0,
+        images.label[kept],
+        images.class_names,
+        images.split[kept],
+        encoder.logit_scale,
+        flip,
+        images.name,
+        meta,
+        list(views.values()),
+        texts,
+    )
 
-def load_features(dataset: str, encoder: Encoder | None = None, templates: Templates | None = None, folder=None, progress: bool = False, **options) -> FeaturePack:
+
+def load_features(
+    dataset: str,
+    encoder: Encoder | None = None,
+    templates: Templates | None = None,
+    folder=None,
+    progress: bool = False,
+    **options,
+) -> FeaturePack:
     "The pack of a data set's name (needs an `encoder`; `options` of `load_dataset` and of `features_of`) or of 'pack:PATH' (needs none)."
-    if dataset.startswith("pack:"): return load_pack(dataset[5:])
+    if dataset.startswith("pack:"):
+        return load_pack(dataset[5:])
     own = {k: options.pop(k) for k in ("on_bad", "crops", "order") if k in options}
     images = load_dataset(dataset, **options)
     need(encoder is not None, f"Data set {dataset!r} holds images and needs an encoder.")
@@ -306,6 +497,7 @@ def load_features(dataset: str, encoder: Encoder | None = None, templates: Templ
 @dataclass(frozen=True)
 class CacheEntry:
     "One thing in the cache: its kind ('images', 'texts', 'unfinished', 'damaged'), encoder, view, data set, rows, bytes, the time it was last of use, and its files, rows first."
+
     kind: str
     encoder: str
     view: str
@@ -315,38 +507,75 @@ class CacheEntry:
     used: float
     files: tuple[Path, ...]
 
+
 def _records(path: Path) -> np.ndarray | None:
     "Key and checksum (and for a growing file the row) of each row of an entry; None when it cannot be read."
     try:
-        if path.suffix == ".rows": return RowFile(path, int(json.loads((path.parent.parent/"encoder.json").read_text("utf-8"))["width"])).read()
-        with warnings.catch_warnings(): warnings.simplefilter("ignore"); part = open_part(path)
+        if path.suffix == ".rows":
+            return RowFile(
+                path, int(json.loads((path.parent.parent / "encoder.json").read_text("utf-8"))["width"])
+            ).read()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            part = open_part(path)
         return part and part[1]
-    except (OSError, ValueError, KeyError, TypeError): return None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
 
 def _entry(path: Path) -> CacheEntry:
     files = tuple(f for f in (path, path.with_suffix(".index.npy")) if f.exists())
     view, found = path.parent.name, _records(path)
-    kind = "unfinished" if path.suffix == ".tmp" else "damaged" if found is None else "texts" if view == "texts" else "unfinished" if path.suffix == ".rows" else "images"
-    return CacheEntry(kind, path.parent.parent.name, view, path.stem, 0 if found is None else len(found), sum(f.stat().st_size for f in files), path.stat().st_mtime, files)
+    kind = (
+        "unfinished"
+        if path.suffix == ".tmp"
+        else "damaged"
+        if found is None
+        else "texts"
+        if view == "texts"
+        else "unfinished"
+        if path.suffix == ".rows"
+        else "images"
+    )
+    return CacheEntry(
+        kind,
+        path.parent.parent.name,
+        view,
+        path.stem,
+        0 if found is None else len(found),
+        sum(f.stat().st_size for f in files),
+        path.stat().st_mtime,
+        files,
+    )
+
 
 def cache_entries(folder=None) -> list[CacheEntry]:
     "All entries of the cache, the one used last first."
-    root = cache_folder(folder)/"features"
-    left = [f for f in root.glob("*/*/*.tmp") if f.stat().st_mtime < time.time() - 3600]          # of a process killed while it wrote
-    return sorted(map(_entry, [*root.glob("*/*/*[0-9a-f].npy"), *root.glob("*/*/*.rows"), *left]), key=lambda e: -e.used)
+    root = cache_folder(folder) / "features"
+    left = [
+        f for f in root.glob("*/*/*.tmp") if f.stat().st_mtime < time.time() - 3600
+    ]  # of a process killed while it wrote
+    return sorted(
+        map(_entry, [*root.glob("*/*/*[0-9a-f].npy"), *root.glob("*/*/*.rows"), *left]), key=lambda e: -e.used
+    )
 
 # %% ../nbs/10_features.ipynb #67a68c80
 def _fault(e: CacheEntry) -> str | None:
     "What is wrong with an entry, or None."
     found = _records(e.files[0])
-    if e.files[0].suffix == ".tmp": return None
-    if found is None: return "cannot be read"
+    if e.files[0].suffix == ".tmp":
+        return None
+    if found is None:
+        return "cannot be read"
     if e.kind == "images":
-        if not e.name.endswith(_set_hash(_keys_of(found))): return "the index is not the one that its name promises"
+        if not e.name.endswith(_set_hash(_keys_of(found))):
+            return "the index is not the one that its name promises"
         rows = np.load(e.files[0], mmap_mode="r", allow_pickle=False)
-    else: rows = found["row"]
+    else:
+        rows = found["row"]
     wrong = sum(zlib.crc32(np.ascontiguousarray(r)) != c for r, c in zip(rows, found["crc"].tolist()))
     return f"{wrong} of {len(rows)} rows differ from their checksum" if wrong else None
+
 
 def verify_cache(folder=None) -> list[tuple[CacheEntry, str]]:
     "The entries that are damaged, each with what is wrong: every row is read and compared with its checksum."
@@ -356,37 +585,77 @@ def verify_cache(folder=None) -> list[tuple[CacheEntry, str]]:
 def _unreferenced(entries: Sequence[CacheEntry]) -> list[CacheEntry]:
     "Parts that lie wholly in another part of their view, and what interrupted processes left behind."
     keys = {e: set(_keys_of(_records(e.files[0]))) for e in entries if e.kind == "images"}
-    def covered(e): return any(o.files[0].parent == e.files[0].parent and (keys[e] < keys[o] or keys[e] == keys[o] and (e.used, e.name) < (o.used, o.name)) for o in keys if o != e)
+
+    def covered(e):
+        return any(
+            o.files[0].parent == e.files[0].parent
+            and (keys[e] < keys[o] or keys[e] == keys[o] and (e.used, e.name) < (o.used, o.name))
+            for o in keys
+            if o != e
+        )
+
     return [e for e in entries if e.kind in ("unfinished", "damaged") or e.kind == "images" and covered(e)]
+
 
 def _removed(e: CacheEntry, dry_run: bool) -> bool:
     "Remove an entry, unless another process is working on it."
     from filelock import FileLock, Timeout
-    lock = e.files[0].parent.parent/"locks"/f"{'texts' if e.view == 'texts' else e.name.rpartition('-')[2]}.lock"
+
+    lock = (
+        e.files[0].parent.parent
+        / "locks"
+        / f"{'texts' if e.view == 'texts' else e.name.rpartition('-')[2]}.lock"
+    )
     try:
         with FileLock(lock, timeout=0) if lock.exists() else contextlib.nullcontext():
-            for f in e.files if not dry_run else (): f.unlink(missing_ok=True)
+            for f in e.files if not dry_run else ():
+                f.unlink(missing_ok=True)
         return True
-    except Timeout: return False
+    except Timeout:
+        return False
 
 # %% ../nbs/10_features.ipynb #d28cb15e
-def prune_cache(folder=None, older_than_days: float | None = None, encoder: str | None = None, unreferenced: bool = False, damaged: bool = False,
-                max_bytes: int | None = None, dry_run: bool = False) -> list[CacheEntry]:
+def prune_cache(
+    folder=None,
+    older_than_days: float | None = None,
+    encoder: str | None = None,
+    unreferenced: bool = False,
+    damaged: bool = False,
+    max_bytes: int | None = None,
+    dry_run: bool = False,
+) -> list[CacheEntry]:
     """Remove, and list, the entries that fit all conditions given: unused for `older_than_days`, of an `encoder`, `unreferenced`, `damaged` (as `verify_cache` finds them),
     and with `max_bytes` only as many of them, the longest unused first, as bring the cache down to that size.
 
     Raises `ValueError` without any condition, so that nothing is removed by accident, and for an encoder that the cache does not know."""
-    need(unreferenced or damaged or any(o is not None for o in (older_than_days, encoder, max_bytes)),
-         "Say what to remove: by age (older than so many days), encoder, unreferenced, damaged, or down to a size.")
+    need(
+        unreferenced or damaged or any(o is not None for o in (older_than_days, encoder, max_bytes)),
+        "Say what to remove: by age (older than so many days), encoder, unreferenced, damaged, or down to a size.",
+    )
     chosen = everything = cache_entries(folder)
-    if older_than_days is not None: chosen = [e for e in chosen if e.used < time.time() - 86400*older_than_days]
-    if encoder is not None: chosen = [e for e in chosen if pick(encoder, {n for o in everything for n in _encoder_names(o)}, "encoder in the cache") in _encoder_names(e)]
-    if unreferenced: known = _unreferenced(everything); chosen = [e for e in chosen if e in known]
-    if damaged: known = [e for e, _ in verify_cache(folder)]; chosen = [e for e in chosen if e in known]
+    if older_than_days is not None:
+        chosen = [e for e in chosen if e.used < time.time() - 86400 * older_than_days]
+    if encoder is not None:
+        chosen = [
+            e
+            for e in chosen
+            if pick(encoder, {n for o in everything for n in _encoder_names(o)}, "encoder in the cache")
+            in _encoder_names(e)
+        ]
+    if unreferenced:
+        known = _unreferenced(everything)
+        chosen = [e for e in chosen if e in known]
+    if damaged:
+        known = [e for e, _ in verify_cache(folder)]
+        chosen = [e for e in chosen if e in known]
     left, removed = sum(e.bytes for e in everything), []
     with storing(cache_folder(folder)):
         for e in sorted(chosen, key=lambda e: e.used):
-            if (max_bytes is None or left > max_bytes) and _removed(e, dry_run): removed.append(e); left -= e.bytes
+            if (max_bytes is None or left > max_bytes) and _removed(e, dry_run):
+                removed.append(e)
+                left -= e.bytes
     return removed
 
-def _encoder_names(e: CacheEntry) -> set[str]: return {e.encoder, e.encoder.rpartition("-")[0]}
+
+def _encoder_names(e: CacheEntry) -> set[str]:
+    return {e.encoder, e.encoder.rpartition("-")[0]}

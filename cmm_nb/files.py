@@ -26,87 +26,131 @@ from .data import PARTS, ImageSet, cut, register_dataset
 from .splits import Listing, copies, found_rows, read_listing, settle_missing, write_listing
 
 # %% ../nbs/03_files.ipynb #abd44c2b
-MAX_PIXELS = 89_478_485       # PIL's own bound, a quarter of a gigabyte in RGB
+MAX_PIXELS = 89_478_485  # PIL's own bound, a quarter of a gigabyte in RGB
+
 
 class UnreadableImage(ValueError):
     "A picture that cannot be used: `path` and `reason`."
+
     def __init__(self, path, reason: str):
-        super().__init__(str(path), reason); self.path, self.reason = str(path), reason
-    def __str__(self) -> str: return f"{self.path}: {self.reason}"
+        super().__init__(str(path), reason)
+        self.path, self.reason = str(path), reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
 
 def _reason(e: Exception) -> str:
     from PIL import Image, UnidentifiedImageError
-    if isinstance(e, FileNotFoundError): return "there is no such file"
-    if isinstance(e, PermissionError): return "no permission to read it"
-    if isinstance(e, UnidentifiedImageError): return "no image, or of an unknown kind"
-    if isinstance(e, Image.DecompressionBombError): return "more pixels than PIL allows (PIL.Image.MAX_IMAGE_PIXELS): a decompression bomb?"
+
+    if isinstance(e, FileNotFoundError):
+        return "there is no such file"
+    if isinstance(e, PermissionError):
+        return "no permission to read it"
+    if isinstance(e, UnidentifiedImageError):
+        return "no image, or of an unknown kind"
+    if isinstance(e, Image.DecompressionBombError):
+        return "more pixels than PIL allows (PIL.Image.MAX_IMAGE_PIXELS): a decompression bomb?"
     return f"damaged or cut short ({type(e).__name__}: {(str(e).splitlines() or [''])[0]})"
 
 # %% ../nbs/03_files.ipynb #69034a3f
 def to_rgb(image):
     "A PIL image of any mode as upright 8-bit RGB; `ValueError` for floating-point pixels, which have no agreed white."
     from PIL import Image, ImageOps
-    if image.getexif().get(0x0112, 1) != 1: image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I"):                                              # 16 bit grey (and what PIL widens to 32)
-        x = np.asarray(image).astype(np.int64); need(x.min() >= 0 and x.max() < 65536, "32-bit integer pixels have no agreed white: convert it to 8 bit")
+
+    if image.getexif().get(0x0112, 1) != 1:
+        image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):  # 16 bit grey (and what PIL widens to 32)
+        x = np.asarray(image).astype(np.int64)
+        need(
+            x.min() >= 0 and x.max() < 65536,
+            "32-bit integer pixels have no agreed white: convert it to 8 bit",
+        )
         return Image.fromarray((x >> 8).astype(np.uint8)).convert("RGB")
     need(image.mode != "F", "floating-point pixels have no agreed white: convert it to 8 bit")
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        rgba = image.convert("RGBA"); white = Image.new("RGBA", rgba.size, "white")
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(white, rgba).convert("RGB")
     return image.convert("RGB")
+
 
 def open_image(path, max_pixels: int = MAX_PIXELS):
     "The picture in a file as upright 8-bit RGB (PIL); `UnreadableImage` with the reason for everything that cannot be used."
     import warnings
     from PIL import Image
+
     try:
         need(os.path.getsize(path), "the file is empty (0 bytes)")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)     # the bound below is stricter, and says more
+            warnings.simplefilter(
+                "ignore", Image.DecompressionBombWarning
+            )  # the bound below is stricter, and says more
             im = Image.open(path)
         with im:
             w, h = im.size
-            need(w*h <= max_pixels, f"{w} x {h} pixels are more than max_pixels={max_pixels:,}: a decompression bomb, or raise the bound")
+            need(
+                w * h <= max_pixels,
+                f"{w} x {h} pixels are more than max_pixels={max_pixels:,}: a decompression bomb, or raise the bound",
+            )
             return to_rgb(im)
-    except Exception as e:                                                       # decoders raise anything: SyntaxError, struct.error, EOFError ...
+    except Exception as e:  # decoders raise anything: SyntaxError, struct.error, EOFError ...
         raise UnreadableImage(path, str(e) if type(e) is ValueError else _reason(e)) from None
 
 # %% ../nbs/03_files.ipynb #8d952d3a
-IMAGE_SUFFIXES = set(".jpg .jpeg .jpe .png .gif .bmp .webp .tif .tiff .ppm .pgm .pbm .jp2 .avif .jfif".split())
+IMAGE_SUFFIXES = set(
+    ".jpg .jpeg .jpe .png .gif .bmp .webp .tif .tiff .ppm .pgm .pbm .jp2 .avif .jfif".split()
+)
 DROPPINGS = set("thumbs.db desktop.ini .ds_store __macosx @eadir $recycle.bin".split())
 MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 
-Problem = tuple[str, str]          # (relative path, what is wrong)
+Problem = tuple[str, str]  # (relative path, what is wrong)
+
 
 def _is_image(entry: os.DirEntry) -> bool:
-    if os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES: return True
-    with open(entry.path, "rb") as f: head = f.read(12)
+    if os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES:
+        return True
+    with open(entry.path, "rb") as f:
+        head = f.read(12)
     return head.startswith(MAGIC) or (head[:4] == b"RIFF" and head[8:] == b"WEBP")
+
 
 def _entries(folder: str, problems: list[Problem], root: str) -> list[os.DirEntry]:
     "Visible entries of a folder by name; a folder that may not be read is a problem."
     try:
-        with os.scandir(folder) as it: found = [e for e in it if not e.name.startswith(".") and e.name.lower() not in DROPPINGS]
-    except OSError as e: problems.append((_relative(folder, root), f"the folder cannot be read ({e.strerror})")); return []
+        with os.scandir(folder) as it:
+            found = [e for e in it if not e.name.startswith(".") and e.name.lower() not in DROPPINGS]
+    except OSError as e:
+        problems.append((_relative(folder, root), f"the folder cannot be read ({e.strerror})"))
+        return []
     return sorted(found, key=lambda e: e.name)
 
-def _relative(path: str, root: str) -> str: return os.path.relpath(path, root).replace(os.sep, "/")
+
+def _relative(path: str, root: str) -> str:
+    return os.path.relpath(path, root).replace(os.sep, "/")
 
 # %% ../nbs/03_files.ipynb #f333cccc
 def walk(folder, root, problems: list[Problem], seen: set[str] | None = None) -> Iterator[str]:
     "Relative names (to `root`, with '/') of all images below `folder`; broken links and closed folders are added to `problems`."
     folder, root = str(folder), str(root)
-    seen = set() if seen is None else seen; real = os.path.realpath(folder)
-    if real in seen: problems.append((_relative(folder, root), "a link to a folder that was read already: left out")); return
+    seen = set() if seen is None else seen
+    real = os.path.realpath(folder)
+    if real in seen:
+        problems.append((_relative(folder, root), "a link to a folder that was read already: left out"))
+        return
     seen.add(real)
     for e in _entries(folder, problems, root):
         try:
-            if e.is_dir(): yield from walk(e.path, root, problems, seen)
-            elif e.is_file(): 
-                if _is_image(e): yield _relative(e.path, root)
-            else: problems.append((_relative(e.path, root), "a link that leads nowhere, or no ordinary file"))
-        except OSError as o: problems.append((_relative(e.path, root), f"cannot be read ({o.strerror})"))
+            if e.is_dir():
+                yield from walk(e.path, root, problems, seen)
+            elif e.is_file():
+                if _is_image(e):
+                    yield _relative(e.path, root)
+            else:
+                problems.append((_relative(e.path, root), "a link that leads nowhere, or no ordinary file"))
+        except OSError as o:
+            problems.append((_relative(e.path, root), f"cannot be read ({o.strerror})"))
+
 
 def subfolders(folder) -> list[str]:
     "Names of the visible sub-folders, sorted."
@@ -115,177 +159,346 @@ def subfolders(folder) -> list[str]:
 # %% ../nbs/03_files.ipynb #8bab0c6d
 class Names(Sequence):
     "A read-only sequence of file names in one block of bytes."
+
     def __init__(self, names: Iterable[str]):
         sizes = np.fromiter((len(b) for b in self._fill(names)), dtype=np.int64)
         self.ends = np.concatenate([[0], np.cumsum(sizes)])
+
     def _fill(self, names):
         out = bytearray()
-        for n in names: b = os.fsencode(n); out += b; yield b
+        for n in names:
+            b = os.fsencode(n)
+            out += b
+            yield b
         self.block = bytes(out)
-    def __len__(self): return len(self.ends) - 1
+
+    def __len__(self):
+        return len(self.ends) - 1
+
     def __getitem__(self, i):
-        if isinstance(i, slice): return [self[j] for j in range(*i.indices(len(self)))]
+        if isinstance(i, slice):
+            return [self[j] for j in range(*i.indices(len(self)))]
         i = range(len(self))[i]
-        return os.fsdecode(self.block[self.ends[i]:self.ends[i + 1]])
+        return os.fsdecode(self.block[self.ends[i] : self.ends[i + 1]])
+
 
 class FileImages(Sequence):
     "Pictures below `root` by relative name: `[i]` decodes one (`UnreadableImage` if that fails), `hashes()` are those of the files' bytes."
+
     def __init__(self, root, paths: Iterable[str], max_pixels: int = MAX_PIXELS, memo=None):
-        self.root, self.paths, self.max_pixels, self.memo = Path(root), paths if isinstance(paths, Names) else Names(paths), max_pixels, memo
-    def __len__(self): return len(self.paths)
-    def file(self, i: int) -> Path: return self.root/self.paths[i]
-    def __getitem__(self, i): return open_image(self.file(int(i)), self.max_pixels)
-    def hashes(self) -> list[str]: return file_hashes((str(self.file(i)) for i in range(len(self))), self.memo)
+        self.root, self.paths, self.max_pixels, self.memo = (
+            Path(root),
+            paths if isinstance(paths, Names) else Names(paths),
+            max_pixels,
+            memo,
+        )
+
+    def __len__(self):
+        return len(self.paths)
+
+    def file(self, i: int) -> Path:
+        return self.root / self.paths[i]
+
+    def __getitem__(self, i):
+        return open_image(self.file(int(i)), self.max_pixels)
+
+    def hashes(self) -> list[str]:
+        return file_hashes((str(self.file(i)) for i in range(len(self))), self.memo)
 
 # %% ../nbs/03_files.ipynb #37e30c2b
-def _memo_file(memo=None) -> Path: return Path(memo or cache_folder()/"file_hashes.sqlite")
+def _memo_file(memo=None) -> Path:
+    return Path(memo or cache_folder() / "file_hashes.sqlite")
+
 
 def _memo_do(memo, sql: str, rows: Sequence[tuple], read: bool = False) -> list[tuple]:
     "Look up or store rows in the memo of file hashes; a memo that cannot be used knows nothing and keeps nothing."
     try:
-        path = _memo_file(memo); path.parent.mkdir(parents=True, exist_ok=True)
+        path = _memo_file(memo)
+        path.parent.mkdir(parents=True, exist_ok=True)
         db = sqlite3.connect(path, timeout=60)
         try:
             with db:
-                db.execute("CREATE TABLE IF NOT EXISTS hashes (path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, hash TEXT) WITHOUT ROWID")
-                if read: return [r for row in rows if (r := db.execute(sql, row).fetchone())]
-                db.executemany(sql, rows); return []
-        finally: db.close()
-    except (sqlite3.Error, OSError): return []
+                db.execute(
+                    "CREATE TABLE IF NOT EXISTS hashes (path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, hash TEXT) WITHOUT ROWID"
+                )
+                if read:
+                    return [r for row in rows if (r := db.execute(sql, row).fetchone())]
+                db.executemany(sql, rows)
+                return []
+        finally:
+            db.close()
+    except (sqlite3.Error, OSError):
+        return []
 
 # %% ../nbs/03_files.ipynb #52b8c36a
 def _stamp(path: str) -> tuple[str, int, int] | None:
-    try: s = os.stat(path); return (os.path.abspath(path), s.st_size, s.st_mtime_ns)
-    except OSError: return None
+    try:
+        s = os.stat(path)
+        return (os.path.abspath(path), s.st_size, s.st_mtime_ns)
+    except OSError:
+        return None
+
 
 def _hash_or_reason(path: str) -> str:
     "The hash of a file, or one that no file has when it cannot be read (which will come up when it is opened)."
-    try: return file_hash(path, 32)
-    except OSError: return content_hash("unreadable", path, digits=32)
+    try:
+        return file_hash(path, 32)
+    except OSError:
+        return content_hash("unreadable", path, digits=32)
+
 
 def file_hashes(paths: Iterable[str], memo=None, block: int = 2000) -> list[str]:
     "Content hashes (32 digits) of files, in their order; only files that are new or changed since the last call are read."
-    out: list[str] = []; it = iter(paths)
+    out: list[str] = []
+    it = iter(paths)
     while part := list(itertools.islice(it, block)):
         stamps = [_stamp(p) for p in part]
         asked = [(os.fsencode(s[0]), s[1], s[2]) for s in stamps if s]
-        known = {(p, n, t): h for p, n, t, h in _memo_do(memo, "SELECT path, size, mtime, hash FROM hashes WHERE path = ? AND size = ? AND mtime = ?", asked, read=True)}
+        known = {
+            (p, n, t): h
+            for p, n, t, h in _memo_do(
+                memo,
+                "SELECT path, size, mtime, hash FROM hashes WHERE path = ? AND size = ? AND mtime = ?",
+                asked,
+                read=True,
+            )
+        }
         keys = [s and (os.fsencode(s[0]), s[1], s[2]) for s in stamps]
         new = [p for p, k in zip(part, keys) if k not in known]
-        with concurrent.futures.ThreadPoolExecutor(4) as pool: fresh = dict(zip(new, pool.map(_hash_or_reason, new)))
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            fresh = dict(zip(new, pool.map(_hash_or_reason, new)))
         old_enough = time.time_ns() - 2_000_000_000
-        _memo_do(memo, "INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?)", [(*k, fresh[p]) for p, k in zip(part, keys) if p in fresh and k and k[2] < old_enough])
+        _memo_do(
+            memo,
+            "INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?)",
+            [(*k, fresh[p]) for p, k in zip(part, keys) if p in fresh and k and k[2] < old_enough],
+        )
         out += [fresh.get(p) or known[k] for p, k in zip(part, keys)]
     return out
 
 # %% ../nbs/03_files.ipynb #20644643
-PART_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val", "test": "test", "testing": "test"}
+PART_NAMES = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
+
 
 @dataclass
 class Found:
     "What a scan saw: relative `names`, `label` (n,), `split` (n,) ('' where the layout gives none), `class_names`, and `problems` (path, reason)."
+
     names: Names
     label: np.ndarray
     split: np.ndarray
     class_names: list[str]
     problems: list[Problem] = field(default_factory=list)
 
+
 def check_names(class_names: Sequence[str], where: str) -> None:
     "`ValueError` when two class names are one sentence to CLIP: equal but for case, underscores and blanks."
     first: dict[str, str] = {}
     for c in class_names:
         same = first.setdefault(" ".join(c.replace("_", " ").casefold().split()), c)
-        need(same == c, f"{where}: the classes {same!r} and {c!r} differ only in case or blanks and would have the same prompt: rename one, or merge them.")
+        need(
+            same == c,
+            f"{where}: the classes {same!r} and {c!r} differ only in case or blanks and would have the same prompt: rename one, or merge them.",
+        )
+
 
 def scan(folder) -> Found:
     "Walk a folder of class folders, or of train/val/test folders with class folders; `ValueError` when it is neither."
-    folder = Path(folder); need(folder.is_dir(), f"There is no folder {folder}: check the path.")
-    top = subfolders(folder); parts = {s: PART_NAMES[s.lower()] for s in top if s.lower() in PART_NAMES}
+    folder = Path(folder)
+    need(folder.is_dir(), f"There is no folder {folder}: check the path.")
+    top = subfolders(folder)
+    parts = {s: PART_NAMES[s.lower()] for s in top if s.lower() in PART_NAMES}
     in_parts = bool(parts) and len(parts) == len(top)
-    need(in_parts or "train" not in parts.values(), f"{folder} has part folders ({', '.join(parts)}) and others beside them ({', '.join(s for s in top if s not in parts)[:200]}): "
-         "take one layout, class folders or train/val/test folders.")
-    problems: list[Problem] = []; seen: set[str] = set()
-    classes = sorted({c for s in parts for c in subfolders(folder/s)}) if in_parts else top
-    need(classes, f"{folder} has no class folders: the layout is {folder.name}/<class>/<picture>, or {folder.name}/train/<class>/<picture> and test.")
-    check_names(classes, str(folder)); number = {c: i for i, c in enumerate(classes)}; label, split = [], []
+    need(
+        in_parts or "train" not in parts.values(),
+        f"{folder} has part folders ({', '.join(parts)}) and others beside them ({', '.join(s for s in top if s not in parts)[:200]}): "
+        "take one layout, class folders or train/val/test folders.",
+    )
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    classes = sorted({c for s in parts for c in subfolders(folder / s)}) if in_parts else top
+    need(
+        classes,
+        f"{folder} has no class folders: the layout is {folder.name}/<class>/<picture>, or {folder.name}/train/<class>/<picture> and test.",
+    )
+    check_names(classes, str(folder))
+    number = {c: i for i, c in enumerate(classes)}
+    label, split = [], []
+
     def every():
         for s in parts if in_parts else [""]:
-            for c in subfolders(folder/s):
-                for n in walk(folder/s/c, folder, problems, seen): label.append(number[c]); split.append(parts.get(s, "")); yield n
-    return Found(Names(every()), np.array(label, dtype=np.int64), np.array(split, dtype="<U5"), classes, problems)
+            for c in subfolders(folder / s):
+                for n in walk(folder / s / c, folder, problems, seen):
+                    label.append(number[c])
+                    split.append(parts.get(s, ""))
+                    yield n
+
+    return Found(
+        Names(every()), np.array(label, dtype=np.int64), np.array(split, dtype="<U5"), classes, problems
+    )
 
 # %% ../nbs/03_files.ipynb #05699a24
 def _without_empty(f: Found) -> tuple[np.ndarray, list[str], list[str]]:
     "Labels, class names and a note, after classes without an image have left."
     has = np.bincount(f.label, minlength=len(f.class_names)) > 0
     gone = [c for c, h in zip(f.class_names, has) if not h]
-    return (np.cumsum(has) - 1)[f.label], [c for c, h in zip(f.class_names, has) if h], [f"classes without a picture are left out: {', '.join(gone[:10])}"]*bool(gone)
+    return (
+        (np.cumsum(has) - 1)[f.label],
+        [c for c, h in zip(f.class_names, has) if h],
+        [f"classes without a picture are left out: {', '.join(gone[:10])}"] * bool(gone),
+    )
 
-def settle_parts(split: np.ndarray, label: np.ndarray, val_is: str = "test", seed: int = 0) -> tuple[np.ndarray, list[str]]:
+
+def settle_parts(
+    split: np.ndarray, label: np.ndarray, val_is: str = "test", seed: int = 0
+) -> tuple[np.ndarray, list[str]]:
     "Give images without a part one, and a set without a test part one; returns the split and notes about it."
-    pick(val_is, ("test", "val"), "val_is"); has = {p: bool((split == p).any()) for p in PARTS}
-    if not any(has.values()): return cut(label, dict(train=.4, val=.1, test=.5), seed), [f"no parts given: cut 40/10/50 % class by class with seed {seed}"]
+    pick(val_is, ("test", "val"), "val_is")
+    has = {p: bool((split == p).any()) for p in PARTS}
+    if not any(has.values()):
+        return cut(label, dict(train=0.4, val=0.1, test=0.5), seed), [
+            f"no parts given: cut 40/10/50 % class by class with seed {seed}"
+        ]
     need(has["train"], "There is no train part: nothing to learn from.")
-    if has["test"] or val_is == "val": return split, [] if has["test"] else ["no test part: nothing to measure on"]
-    if has["val"]: return np.where(split == "val", "test", split), ["no test part given: val serves as the test part, validation images come from what is left of train"]
-    of_train = cut(label, dict(train=.5, test=.5), seed)
+    if has["test"] or val_is == "val":
+        return split, [] if has["test"] else ["no test part: nothing to measure on"]
+    if has["val"]:
+        return np.where(split == "val", "test", split), [
+            "no test part given: val serves as the test part, validation images come from what is left of train"
+        ]
+    of_train = cut(label, dict(train=0.5, test=0.5), seed)
     return of_train, [f"only a train part given: half of each class is cut off as test part with seed {seed}"]
+
 
 def problems_note(problems: Sequence[Problem], most: int = 10) -> list[str]:
     "One note about what a scan left out, the first names with their reasons."
     shown = "; ".join(f"{p}: {r}" for p, r in problems[:most])
-    return [f"{len(problems)} files or folders are left out: {shown}{'; ...' if len(problems) > most else ''}"] if problems else []
+    return (
+        [f"{len(problems)} files or folders are left out: {shown}{'; ...' if len(problems) > most else ''}"]
+        if problems
+        else []
+    )
 
 # %% ../nbs/03_files.ipynb #38a2fee9
-def kept_parts(path, names: Sequence[str], label: np.ndarray, class_names: list[str], make: Callable[[], np.ndarray], missing: str = "error") -> tuple[np.ndarray, np.ndarray, list[str]]:
+def kept_parts(
+    path,
+    names: Sequence[str],
+    label: np.ndarray,
+    class_names: list[str],
+    make: Callable[[], np.ndarray],
+    missing: str = "error",
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
     "(rows, their parts, notes) from the split file `path`; if there is none, from `make()`, which is then written there."
     if not Path(path).exists() and Path(path).suffix != ".json":
-        split = make(); write_listing(Listing(names, label, class_names, split), path)
+        split = make()
+        write_listing(Listing(names, label, class_names, split), path)
         return np.arange(len(label)), split, [f"parts written to {Path(path).name}"]
-    listing = read_listing(path); entries, rows, dropped = found_rows(listing, names, missing)
+    listing = read_listing(path)
+    entries, rows, dropped = found_rows(listing, names, missing)
     for e, r in zip(entries, rows):
-        need(listing.class_names[listing.label[e]] == class_names[label[r]], f"{Path(path).name}: {listing.names[e]} is {listing.class_names[listing.label[e]]!r} there and {class_names[label[r]]!r} here.")
+        need(
+            listing.class_names[listing.label[e]] == class_names[label[r]],
+            f"{Path(path).name}: {listing.names[e]} is {listing.class_names[listing.label[e]]!r} there and {class_names[label[r]]!r} here.",
+        )
     new = len(label) - len(rows)
-    return rows, listing.split[entries], [f"parts from {Path(path).name}"] + dropped + [f"{new} pictures that it does not list are left out"]*bool(new)
+    return (
+        rows,
+        listing.split[entries],
+        [f"parts from {Path(path).name}"]
+        + dropped
+        + [f"{new} pictures that it does not list are left out"] * bool(new),
+    )
+
 
 @register_dataset("folder:")
-def folder_set(path: str, split: str | None = None, val_is: str = "test", seed: int = 0, missing: str = "error", templates: str = "a photo of a {}.", flip: bool = True,
-               max_pixels: int = MAX_PIXELS) -> ImageSet:
+def folder_set(
+    path: str,
+    split: str | None = None,
+    val_is: str = "test",
+    seed: int = 0,
+    missing: str = "error",
+    templates: str = "a photo of a {}.",
+    flip: bool = True,
+    max_pixels: int = MAX_PIXELS,
+) -> ImageSet:
     """Pictures in class folders, or in train/val/test folders with class folders; `split` is a split file, read if it exists and written if not.
 
     Raises `ValueError` for a folder of another layout, and for classes that differ in case only."""
-    root = Path(path).expanduser(); f = scan(root); label, classes, notes = _without_empty(f)
-    need(len(label), f"There is no picture below {root}" + (": " + problems_note(f.problems)[0] if f.problems else "."))
-    parts, said = settle_parts(f.split, label, val_is, seed); names: Sequence[str] = f.names
+    root = Path(path).expanduser()
+    f = scan(root)
+    label, classes, notes = _without_empty(f)
+    need(
+        len(label),
+        f"There is no picture below {root}" + (": " + problems_note(f.problems)[0] if f.problems else "."),
+    )
+    parts, said = settle_parts(f.split, label, val_is, seed)
+    names: Sequence[str] = f.names
     if split:
         rows, parts, said = kept_parts(split, names, label, classes, lambda: parts, missing)
         names, label = [names[int(i)] for i in rows], label[rows]
-    return ImageSet(root.name or str(root), FileImages(root, names, max_pixels), label, classes, parts, templates, flip, notes + said + problems_note(f.problems))
+    return ImageSet(
+        root.name or str(root),
+        FileImages(root, names, max_pixels),
+        label,
+        classes,
+        parts,
+        templates,
+        flip,
+        notes + said + problems_note(f.problems),
+    )
 
 # %% ../nbs/03_files.ipynb #f2a5773f
 def _csv_rows(path: Path) -> list[dict[str, str]]:
     need(path.is_file(), f"There is no file {path}: check the path.")
-    try: text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError: raise ValueError(f"{path} is not UTF-8: save it as 'CSV UTF-8'.") from None
-    head = text.partition("\n")[0]; mark = max(",;\t", key=head.count)
-    rows = list(csv.DictReader(text.splitlines(), delimiter=mark)); columns = [c.strip() for c in head.split(mark)]
-    for c in ("path", "label"): need(c in columns, f"{path} has no column {c!r}: its first line must name the columns path,label or path,label,split; it has {', '.join(columns)}.")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not UTF-8: save it as 'CSV UTF-8'.") from None
+    head = text.partition("\n")[0]
+    mark = max(",;\t", key=head.count)
+    rows = list(csv.DictReader(text.splitlines(), delimiter=mark))
+    columns = [c.strip() for c in head.split(mark)]
+    for c in ("path", "label"):
+        need(
+            c in columns,
+            f"{path} has no column {c!r}: its first line must name the columns path,label or path,label,split; it has {', '.join(columns)}.",
+        )
     need(rows, f"{path} lists no picture.")
-    return [{(k or "").strip(): (v or "").strip() if isinstance(v, str) else "" for k, v in r.items()} for r in rows]
+    return [
+        {(k or "").strip(): (v or "").strip() if isinstance(v, str) else "" for k, v in r.items()}
+        for r in rows
+    ]
+
 
 def _existing(root: Path, names: Sequence[str]) -> np.ndarray:
     "Which of the files exist (n,) of bool; each folder is asked once."
     folders: dict[str, set[str]] = {}
+
     def there(n):
         parent, base = os.path.split(os.path.join(root, n))
         if parent not in folders:
             try:
-                with os.scandir(parent) as it: folders[parent] = {e.name for e in it}
-            except OSError: folders[parent] = set()
+                with os.scandir(parent) as it:
+                    folders[parent] = {e.name for e in it}
+            except OSError:
+                folders[parent] = set()
         return base in folders[parent]
+
     return np.array([there(n) for n in names], dtype=bool)
 
-def keep_existing(root, names: Sequence[str], what: str, missing: str = "error") -> tuple[np.ndarray, list[str]]:
+
+def keep_existing(
+    root, names: Sequence[str], what: str, missing: str = "error"
+) -> tuple[np.ndarray, list[str]]:
     "(rows of the names that exist below `root`, a note about the others); `ValueError` for missing files unless `missing` is 'drop'."
     ok = _existing(Path(root), names)
     notes = settle_missing(ok, names, what, str(root), missing)
@@ -293,56 +506,152 @@ def keep_existing(root, names: Sequence[str], what: str, missing: str = "error")
 
 # %% ../nbs/03_files.ipynb #91796a29
 @register_dataset("csv:")
-def csv_set(path: str, missing: str = "error", val_is: str = "test", seed: int = 0, templates: str = "a photo of a {}.", flip: bool = True, max_pixels: int = MAX_PIXELS) -> ImageSet:
+def csv_set(
+    path: str,
+    missing: str = "error",
+    val_is: str = "test",
+    seed: int = 0,
+    templates: str = "a photo of a {}.",
+    flip: bool = True,
+    max_pixels: int = MAX_PIXELS,
+) -> ImageSet:
     "Pictures listed in a CSV file with the columns path, label and, if wanted, split; `ValueError`, naming the line, for what does not fit."
-    file = Path(path).expanduser(); rows = _csv_rows(file)
+    file = Path(path).expanduser()
+    rows = _csv_rows(file)
     for i, r in enumerate(rows, 2):
         need(r["path"] and r["label"], f"{file}, line {i}: path or label is empty.")
-        need(r.get("split", "").lower() in {"", *PART_NAMES}, f"{file}, line {i}: split is {r.get('split')!r}, it must be train, val or test.")
+        need(
+            r.get("split", "").lower() in {"", *PART_NAMES},
+            f"{file}, line {i}: split is {r.get('split')!r}, it must be train, val or test.",
+        )
     given = [PART_NAMES.get(r.get("split", "").lower(), "") for r in rows]
-    need(all(given) or not any(given), f"{file}, line {given.index('') + 2 if '' in given else 0}: split is empty, but other lines have one: fill in all or none.")
-    names = [r["path"].replace("\\", "/") for r in rows]; twice = [n for n, k in Counter(names).items() if k > 1]
-    need(not twice, f"{file} lists {len(twice)} pictures more than once, the first is {twice[0] if twice else ''}.")
-    classes = sorted({r["label"] for r in rows}); check_names(classes, str(file)); number = {c: i for i, c in enumerate(classes)}
+    need(
+        all(given) or not any(given),
+        f"{file}, line {given.index('') + 2 if '' in given else 0}: split is empty, but other lines have one: fill in all or none.",
+    )
+    names = [r["path"].replace("\\", "/") for r in rows]
+    twice = [n for n, k in Counter(names).items() if k > 1]
+    need(
+        not twice,
+        f"{file} lists {len(twice)} pictures more than once, the first is {twice[0] if twice else ''}.",
+    )
+    classes = sorted({r["label"] for r in rows})
+    check_names(classes, str(file))
+    number = {c: i for i, c in enumerate(classes)}
     keep, dropped = keep_existing(file.parent, names, file.name, missing)
-    found = Found(Names(names[i] for i in keep), np.array([number[rows[i]["label"]] for i in keep]), np.array([given[i] for i in keep], dtype="<U5"), classes)
-    label, classes, notes = _without_empty(found); parts, said = settle_parts(found.split, label, val_is, seed)
-    return ImageSet(file.stem, FileImages(file.parent, found.names, max_pixels), label, classes, parts, templates, flip, notes + dropped + said)
+    found = Found(
+        Names(names[i] for i in keep),
+        np.array([number[rows[i]["label"]] for i in keep]),
+        np.array([given[i] for i in keep], dtype="<U5"),
+        classes,
+    )
+    label, classes, notes = _without_empty(found)
+    parts, said = settle_parts(found.split, label, val_is, seed)
+    return ImageSet(
+        file.stem,
+        FileImages(file.parent, found.names, max_pixels),
+        label,
+        classes,
+        parts,
+        templates,
+        flip,
+        notes + dropped + said,
+    )
 
 # %% ../nbs/03_files.ipynb #68b705ea
 def unreadable(images: ImageSet, workers: int | None = None, block: int = 256) -> list[Problem]:
     "(name, reason) of every picture that cannot be opened; all are opened, a block at a time."
-    names = images.names; found: list[Problem] = []
+    names = images.names
+    found: list[Problem] = []
+
     def bad(i):
-        try: images.images[i]
-        except UnreadableImage as e: return names[i], e.reason
-        except (ValueError, OSError) as e: return names[i], str(e)
+        try:
+            images.images[i]
+        except UnreadableImage as e:
+            return names[i], e.reason
+        except (ValueError, OSError) as e:
+            return names[i], str(e)
+
     with concurrent.futures.ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
-        for i in range(0, len(images), block): found += filter(None, pool.map(bad, range(i, min(i + block, len(images)))))
+        for i in range(0, len(images), block):
+            found += filter(None, pool.map(bad, range(i, min(i + block, len(images)))))
     return found
 
+
 def _doubles(images: ImageSet, hashes: Sequence[str]) -> dict[str, list[str]]:
-    keys = np.asarray(hashes); names = images.names
+    keys = np.asarray(hashes)
+    names = images.names
     across = {k: [names[int(i)] for i in rows] for k, rows in copies(keys, images.split).items()}
     _, group, size = np.unique(keys, return_inverse=True, return_counts=True)
-    mixed = [names[int(i)] for i in np.flatnonzero(size[group] > 1) if len(set(images.label[group == group[i]])) > 1] if (size > 1).any() else []
+    mixed = (
+        [
+            names[int(i)]
+            for i in np.flatnonzero(size[group] > 1)
+            if len(set(images.label[group == group[i]])) > 1
+        ]
+        if (size > 1).any()
+        else []
+    )
     return {k: v for k, v in {**across, "same content, different class": mixed}.items() if v}
+
 
 def check_images(images: ImageSet, decode: bool = True) -> dict[str, Any]:
     "Counts per part and class, unreadable pictures, content in two parts or two classes, hash, notes; `ok` when nothing is wrong. `decode=False` opens no picture."
     hashes = images.image_hashes()
-    per = {p: {c: int(n) for c, n in zip(images.class_names, np.bincount(images.label[images.split == p], minlength=len(images.class_names)))} for p in PARTS if (images.split == p).any()}
-    bad = unreadable(images) if decode else []; doubles = _doubles(images, hashes)
+    per = {
+        p: {
+            c: int(n)
+            for c, n in zip(
+                images.class_names,
+                np.bincount(images.label[images.split == p], minlength=len(images.class_names)),
+            )
+        }
+        for p in PARTS
+        if (images.split == p).any()
+    }
+    bad = unreadable(images) if decode else []
+    doubles = _doubles(images, hashes)
     dropped = [n for n in images.notes if n.startswith("dropped")]
-    return dict(name=images.name, images=len(images), classes=len(images.class_names), parts={p: sum(of.values()) for p, of in per.items()}, per_class=per, content=images.content, decoded=decode,
-                unreadable=bad, duplicates=doubles, notes=images.notes, ok=not (bad or doubles or dropped))
+    return dict(
+        name=images.name,
+        images=len(images),
+        classes=len(images.class_names),
+        parts={p: sum(of.values()) for p, of in per.items()},
+        per_class=per,
+        content=images.content,
+        decoded=decode,
+        unreadable=bad,
+        duplicates=doubles,
+        notes=images.notes,
+        ok=not (bad or doubles or dropped),
+    )
+
 
 def format_report(r: dict[str, Any], most: int = 20) -> str:
     "A health report as text; long lists are cut after `most` names."
-    def block(title, items): return [title] + [f"  {o}" for o in items[:most]] + [f"  ... and {len(items) - most} more"]*(len(items) > most) if items else []
+
+    def block(title, items):
+        return (
+            [title]
+            + [f"  {o}" for o in items[:most]]
+            + [f"  ... and {len(items) - most} more"] * (len(items) > most)
+            if items
+            else []
+        )
+
     span = {p: (min(of.values()), max(of.values())) for p, of in r["per_class"].items()}
     lines = [f"{r['name']}: {r['images']} images, {r['classes']} classes, content {r['content']}"]
     lines += [f"  {p:6s} {n} images, {span[p][0]} to {span[p][1]} a class" for p, n in r["parts"].items()]
-    lines += block("note:", r["notes"]) + block(f"{len(r['unreadable'])} unreadable:", [f"{p}: {why}" for p, why in r["unreadable"]])
-    for kind, names in r["duplicates"].items(): lines += block(f"{len(names)} copies, {kind}:", names)
-    return "\n".join(lines + ["nothing is wrong" + ("" if r["decoded"] else " (no picture was opened)") if r["ok"] else "NOT in order"])
+    lines += block("note:", r["notes"]) + block(
+        f"{len(r['unreadable'])} unreadable:", [f"{p}: {why}" for p, why in r["unreadable"]]
+    )
+    for kind, names in r["duplicates"].items():
+        lines += block(f"{len(names)} copies, {kind}:", names)
+    return "\n".join(
+        lines
+        + [
+            "nothing is wrong" + ("" if r["decoded"] else " (no picture was opened)")
+            if r["ok"]
+            else "NOT in order"
+        ]
+    )

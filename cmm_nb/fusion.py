@@ -12,7 +12,8 @@ import torch
 from .core import need, pick
 
 # %% ../nbs/13_fusion.ipynb #31819c02
-ALPHAS = tuple(round(.1*i, 1) for i in range(1, 11))  # the paper's grid
+ALPHAS = tuple(round(0.1 * i, 1) for i in range(1, 11))  # the paper's grid
+
 
 def fuse(S_cmm: torch.Tensor, S_clip: torch.Tensor, alpha) -> torch.Tensor:
     "S = S_cmm + alpha S_clip, eq 14: cosines (..., n, C); alpha a number or a tensor that broadcasts."
@@ -21,19 +22,25 @@ def fuse(S_cmm: torch.Tensor, S_clip: torch.Tensor, alpha) -> torch.Tensor:
 # %% ../nbs/13_fusion.ipynb #0c352400
 class AlphaSearch(NamedTuple):
     "What `search_alpha` found: the value, what judged, and the judgement of every candidate."
+
     alpha: float
     by: str
     table: dict[float, float]
 
-def search_alpha(S_cmm, S_clip, y, alphas: Sequence[float] = ALPHAS, logit_scale: float = 100.0, by: str = "accuracy") -> AlphaSearch:
+
+def search_alpha(
+    S_cmm, S_clip, y, alphas: Sequence[float] = ALPHAS, logit_scale: float = 100.0, by: str = "accuracy"
+) -> AlphaSearch:
     """Choose alpha of eq 14 on validation cosines (n, C) and labels (n,): highest 'accuracy' (first of equals) or lowest 'nll'.
 
     Raises `ValueError` without validation images or candidates."""
     pick(by, ("accuracy", "nll"), "criterion")
     need(len(y) and len(alphas), "Choosing alpha needs at least one validation image and one candidate.")
     grid = torch.tensor(list(alphas), dtype=S_cmm.dtype, device=S_cmm.device).view(-1, 1, 1)
-    S = fuse(S_cmm, S_clip, grid)                                     # (alphas, n, C)
-    if by == "accuracy": cost = -(S.argmax(-1) == y).to(S.dtype).mean(-1)
-    else: cost = -(S * logit_scale).log_softmax(-1).gather(-1, y.expand(len(S), -1).unsqueeze(-1)).mean((1, 2))
+    S = fuse(S_cmm, S_clip, grid)  # (alphas, n, C)
+    if by == "accuracy":
+        cost = -(S.argmax(-1) == y).to(S.dtype).mean(-1)
+    else:
+        cost = -(S * logit_scale).log_softmax(-1).gather(-1, y.expand(len(S), -1).unsqueeze(-1)).mean((1, 2))
     value = -cost if by == "accuracy" else cost
     return AlphaSearch(float(alphas[int(cost.argmin())]), by, dict(zip(map(float, alphas), value.tolist())))

@@ -23,47 +23,75 @@ def _rows(x, name: str) -> np.ndarray:
     as_rows(x, name)
     return np.asarray(x.detach().cpu() if hasattr(x, "detach") else x, dtype=np.float64)
 
+
 def _both(image, text) -> tuple[np.ndarray, np.ndarray]:
     "Checked image and text rows of one width, two or more of each; `ValueError` otherwise."
     x, y = _rows(image, "image"), _rows(text, "text")
-    need(x.shape[1] == y.shape[1], f"image is {x.shape[1]} wide and text {y.shape[1]}: both must come from one encoder.")
-    for a, name in ((x, "image"), (y, "text")): need(len(a) >= 2, f"{name} has {len(a)} row: a gap between two clouds needs at least 2 rows of each.")
+    need(
+        x.shape[1] == y.shape[1],
+        f"image is {x.shape[1]} wide and text {y.shape[1]}: both must come from one encoder.",
+    )
+    for a, name in ((x, "image"), (y, "text")):
+        need(len(a) >= 2, f"{name} has {len(a)} row: a gap between two clouds needs at least 2 rows of each.")
     return x, y
+
 
 def _unit(x: np.ndarray, name: str, normalize: bool = False) -> np.ndarray:
     "Rows of exactly unit length; `ValueError` for a zero row, and for rows of another length unless `normalize`."
     norms = np.linalg.norm(x, axis=1)
-    need(norms.min() > 1e-8, f"{name} holds a row of zeros (row {norms.argmin()}): it has no direction, remove it.")
+    need(
+        norms.min() > 1e-8,
+        f"{name} holds a row of zeros (row {norms.argmin()}): it has no direction, remove it.",
+    )
     off = np.abs(norms - 1)
-    need(normalize or off.max() < 1e-2, f"{name} must hold unit rows, but row {off.argmax()} has length {norms[off.argmax()]:.3g}: scale with core.l2norm or pass normalize=True.")
+    need(
+        normalize or off.max() < 1e-2,
+        f"{name} must hold unit rows, but row {off.argmax()} has length {norms[off.argmax()]:.3g}: scale with core.l2norm or pass normalize=True.",
+    )
     return l2norm(x)
 
 # %% ../nbs/21_gap.ipynb #dd441119
 def _numbers(labels, n: int, name: str) -> np.ndarray:
     v = np.asarray(labels.detach().cpu() if hasattr(labels, "detach") else labels)
-    need(v.shape == (n,) and v.dtype.kind in "iu", f"{name} must hold one class number (integer) for each of {n} rows, not {v.dtype} of shape {v.shape}.")
+    need(
+        v.shape == (n,) and v.dtype.kind in "iu",
+        f"{name} must hold one class number (integer) for each of {n} rows, not {v.dtype} of shape {v.shape}.",
+    )
     return v.astype(np.int64)
+
 
 def pair_up(n: int, m: int, image_labels=None, text_labels=None) -> tuple[np.ndarray, np.ndarray] | None:
     """Row numbers (p,), (p,) of images and texts that belong together, or None when nothing says so.
 
     Without labels: i with i where n = m. `image_labels` alone: text row c is class c. `ValueError` for one class only or a class without a text."""
     if image_labels is None:
-        need(text_labels is None, "text_labels without image_labels: give both, or image_labels alone when text row c is class c.")
+        need(
+            text_labels is None,
+            "text_labels without image_labels: give both, or image_labels alone when text row c is class c.",
+        )
         return (np.arange(n), np.arange(n)) if n == m else None
     a = _numbers(image_labels, n, "image_labels")
     b = np.arange(m) if text_labels is None else _numbers(text_labels, m, "text_labels")
-    need(len(set(a.tolist())) > 1, "image_labels holds one class only: a comparison over classes needs at least two.")
+    need(
+        len(set(a.tolist())) > 1,
+        "image_labels holds one class only: a comparison over classes needs at least two.",
+    )
     lonely = sorted(set(a.tolist()) - set(b.tolist()))
-    need(not lonely, f"Class {lonely[0] if lonely else ''} has images but no text row: add its text or remove its images.")
+    need(
+        not lonely,
+        f"Class {lonely[0] if lonely else ''} has images but no text row: add its text or remove its images.",
+    )
     jj = np.empty(n, dtype=np.int64)
-    for c in np.unique(a): rows = np.flatnonzero(a == c); jj[rows] = np.resize(np.flatnonzero(b == c), len(rows))
+    for c in np.unique(a):
+        rows = np.flatnonzero(a == c)
+        jj[rows] = np.resize(np.flatnonzero(b == c), len(rows))
     return np.arange(n), jj
 
 # %% ../nbs/21_gap.ipynb #00ec024b
 @dataclass(frozen=True)
 class Card:
     "What a gap metric is: formula, unit, range `low`..`high`, its value without a gap (None: not a gap), and the source."
+
     formula: str
     unit: str
     low: float
@@ -71,56 +99,74 @@ class Card:
     no_gap: float | None
     source: str
 
+
 INF = float("inf")
 CARDS: dict[str, Card] = {}
 
 # %% ../nbs/21_gap.ipynb #3c4f24d8
 CARDS |= {
     "centroid_distance": Card("|mx - my|", "embedding length", 0, INF, 0, "Liang et al. 2022"),
-    "centroid_distance_debiased": Card("sqrt([|mx - my|^2 - tr Sx/n - tr Sy/m]+)", "embedding length", 0, INF, 0, "unbiased covariances; own"),
+    "centroid_distance_debiased": Card(
+        "sqrt([|mx - my|^2 - tr Sx/n - tr Sy/m]+)", "embedding length", 0, INF, 0, "unbiased covariances; own"
+    ),
     "centroid_cosine": Card("cos(mx, my)", "cosine", -1, 1, 1, "Liang et al. 2022"),
     "fisher_ratio": Card("|mx - my|^2 / (tr Sx + tr Sy)", "ratio", 0, INF, 0, "Fisher 1936"),
 }
+
 
 def centroid_distance(image, text) -> float:
     "|mean image - mean text| of rows (n, d) and (m, d), in units of the embedding: 0 without a gap, at most 2 for unit rows (Liang et al. 2022)."
     x, y = _both(image, text)
     return float(np.linalg.norm(x.mean(0) - y.mean(0)))
 
+
 def centroid_cosine(image, text) -> float:
     "Cosine between the mean image and the mean text, -1 to 1; 1 without a gap, 0 when a mean is zero and has no direction."
     x, y = _both(image, text)
     return float(l2norm(x.mean(0)) @ l2norm(y.mean(0)))
 
+
 def _centres(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
-    d2, vx, vy = float(((x.mean(0) - y.mean(0))**2).sum()), x.var(0).sum(), y.var(0).sum()
-    bias = vx/(len(x) - 1) + vy/(len(y) - 1)
-    return dict(centroid_distance=d2**.5, centroid_distance_debiased=max(0., d2 - bias)**.5, centroid_cosine=centroid_cosine(x, y), fisher_ratio=d2/max(vx + vy, 1e-12))
+    d2, vx, vy = float(((x.mean(0) - y.mean(0)) ** 2).sum()), x.var(0).sum(), y.var(0).sum()
+    bias = vx / (len(x) - 1) + vy / (len(y) - 1)
+    return dict(
+        centroid_distance=d2**0.5,
+        centroid_distance_debiased=max(0.0, d2 - bias) ** 0.5,
+        centroid_cosine=centroid_cosine(x, y),
+        fisher_ratio=d2 / max(vx + vy, 1e-12),
+    )
 
 # %% ../nbs/21_gap.ipynb #1237a24f
 CARDS |= {
     "paired_distance": Card("mean |x_i - y_i|", "embedding length", 0, 2, 0, "Schrodi et al. 2024 (L2I)"),
     "paired_cosine": Card("mean cos(x_i, y_i)", "cosine", -1, 1, 1, "Liang et al. 2022"),
-    "unpaired_cosine": Card("mean of all cos(x_i, y_j) that are no pair", "cosine", -1, 1, None, "Liang et al. 2022"),
+    "unpaired_cosine": Card(
+        "mean of all cos(x_i, y_j) that are no pair", "cosine", -1, 1, None, "Liang et al. 2022"
+    ),
     "cone_image": Card("mean cos(x_i, x_j), i != j", "cosine", -1, 1, None, "Liang et al. 2022"),
     "cone_text": Card("mean cos(y_i, y_j), i != j", "cosine", -1, 1, None, "Liang et al. 2022"),
     "rmg": Card("P / (P + (Ix + Iy)/2)", "ratio", 0, 1, 0, "Schrodi et al. 2024"),
 }
 
+
 def cone(rows) -> float:
     "Mean cosine of two different rows of (n, d), -1/(n-1) to 1, without an n x n matrix: (|sum|^2 - n) / (n (n-1))."
-    u = l2norm(_rows(rows, "rows")); n = len(u)
+    u = l2norm(_rows(rows, "rows"))
+    n = len(u)
     need(n >= 2, "A cone needs at least 2 rows.")
-    return float(((u.sum(0)**2).sum() - n)/(n*(n - 1)))
+    return float(((u.sum(0) ** 2).sum() - n) / (n * (n - 1)))
 
 # %% ../nbs/21_gap.ipynb #44ceb070
 RMG_VARIANTS = ("authors", "triangle", "sum", "euclidean", "spread")
 
+
 def _rmg_terms(x, y, pairs, euclidean: bool) -> tuple[float, float, float]:
     "P, Ix, Iy as mean 1 - cos, or as mean Euclidean distances."
-    if not euclidean: return 1 - float((x[pairs[0]]*y[pairs[1]]).sum(1).mean()), 1 - cone(x), 1 - cone(y)
-    within = [sum(np.sqrt(d).sum() for d in _blocks(a, a))/(len(a)*(len(a) - 1)) for a in (x, y)]
+    if not euclidean:
+        return 1 - float((x[pairs[0]] * y[pairs[1]]).sum(1).mean()), 1 - cone(x), 1 - cone(y)
+    within = [sum(np.sqrt(d).sum() for d in _blocks(a, a)) / (len(a) * (len(a) - 1)) for a in (x, y)]
     return float(np.linalg.norm(x[pairs[0]] - y[pairs[1]], axis=1).mean()), *within
+
 
 def rmg(image, text, pairs=None, variant: str = "authors") -> float:
     """Relative modality gap of unit rows (n, d) and (m, d): 0 when each pair is one point; 'authors' and its kin reach up to 1 (Schrodi et al. 2024).
@@ -128,117 +174,177 @@ def rmg(image, text, pairs=None, variant: str = "authors") -> float:
     `pairs`: row numbers from `pair_up`, default i with i; `variant`: one of RMG_VARIANTS. `ValueError` when there are no pairs."""
     pick(variant, RMG_VARIANTS, "RMG variant")
     x, y = _both(image, text)
-    if variant == "spread": return float(np.linalg.norm(x.mean(0) - y.mean(0))/np.sqrt((x.var(0, ddof=1).sum() + y.var(0, ddof=1).sum())/2))
+    if variant == "spread":
+        return float(
+            np.linalg.norm(x.mean(0) - y.mean(0))
+            / np.sqrt((x.var(0, ddof=1).sum() + y.var(0, ddof=1).sum()) / 2)
+        )
     pairs = pairs or pair_up(len(x), len(y))
-    need(pairs, f"RMG compares pairs, but there are {len(x)} images and {len(y)} texts: give pairs=pair_up(...) with labels.")
+    need(
+        pairs,
+        f"RMG compares pairs, but there are {len(x)} images and {len(y)} texts: give pairs=pair_up(...) with labels.",
+    )
     P, Ix, Iy = _rmg_terms(_unit(x, "image"), _unit(y, "text"), pairs, variant == "euclidean")
-    if variant == "sum": Ix, Iy = 2*Ix*(1 - 1/len(x)), 2*Iy*(1 - 1/len(y))
-    return P/max(P + (Ix + Iy)/(8 if variant == "triangle" else 2), 1e-12)
+    if variant == "sum":
+        Ix, Iy = 2 * Ix * (1 - 1 / len(x)), 2 * Iy * (1 - 1 / len(y))
+    return P / max(P + (Ix + Iy) / (8 if variant == "triangle" else 2), 1e-12)
 
 # %% ../nbs/21_gap.ipynb #ab2930e9
 def _blocks(x: np.ndarray, y: np.ndarray, chunk: int = 512) -> Iterator[np.ndarray]:
     "Squared Euclidean distances of rows x to rows y, (chunk, m) at a time; exactly zero where both are the same row of one array."
-    yy = (y*y).sum(1)
+    yy = (y * y).sum(1)
     for i in range(0, len(x), chunk):
-        d = ((x[i:i+chunk]**2).sum(1)[:, None] + yy - 2*x[i:i+chunk] @ y.T).clip(0)
-        if x is y: r = np.arange(len(d)); d[r, i + r] = 0
+        d = ((x[i : i + chunk] ** 2).sum(1)[:, None] + yy - 2 * x[i : i + chunk] @ y.T).clip(0)
+        if x is y:
+            r = np.arange(len(d))
+            d[r, i + r] = 0
         yield d
 
 # %% ../nbs/21_gap.ipynb #59cff09a
 def gaussian_kl(m_i, S_i, m_t, S_t) -> float:
     "KL(N(m_i, S_i) || N(m_t, S_t)) in nats, eq 1, of means (d,) and covariances (d, d); `ValueError` when S_t or S_i is not positive definite."
     from scipy.linalg import cho_factor, cho_solve
-    try: (Ci, _), Ct = cho_factor(S_i, lower=True), cho_factor(S_t, lower=True)
-    except np.linalg.LinAlgError: raise ValueError("A covariance is not positive definite (fewer rows than dimensions?): use a shrunk one.") from None
-    logdet = 2*(np.log(np.diag(Ct[0])) - np.log(np.diag(Ci))).sum()
+
+    try:
+        (Ci, _), Ct = cho_factor(S_i, lower=True), cho_factor(S_t, lower=True)
+    except np.linalg.LinAlgError:
+        raise ValueError(
+            "A covariance is not positive definite (fewer rows than dimensions?): use a shrunk one."
+        ) from None
+    logdet = 2 * (np.log(np.diag(Ct[0])) - np.log(np.diag(Ci))).sum()
     dm = np.asarray(m_t) - np.asarray(m_i)
-    return float(max(0., .5*(np.trace(cho_solve(Ct, S_i)) + dm @ cho_solve(Ct, dm) - len(dm) + logdet)))
+    return float(max(0.0, 0.5 * (np.trace(cho_solve(Ct, S_i)) + dm @ cho_solve(Ct, dm) - len(dm) + logdet)))
+
 
 def gaussian_js(m_i, S_i, m_t, S_t, draws: int = 4096, seed: int = 0) -> float:
     "Jensen-Shannon divergence (0..ln 2 nats) of two Gaussians from `draws` seeded samples of each: no closed form exists."
     L = [np.linalg.cholesky(S) for S in (S_i, S_t)]
     e = np.random.default_rng(seed).normal(size=(draws, len(m_i)))
+
     def logp(z, m, C):
         from scipy.linalg import solve_triangular
-        return -.5*(solve_triangular(C, (z - m).T, lower=True)**2).sum(0) - np.log(np.diag(C)).sum()
+
+        return -0.5 * (solve_triangular(C, (z - m).T, lower=True) ** 2).sum(0) - np.log(np.diag(C)).sum()
+
     def side(a, b):
-        z = e @ L[a].T + (m_i, m_t)[a]; t = logp(z, (m_i, m_t)[b], L[b]) - logp(z, (m_i, m_t)[a], L[a])
+        z = e @ L[a].T + (m_i, m_t)[a]
+        t = logp(z, (m_i, m_t)[b], L[b]) - logp(z, (m_i, m_t)[a], L[a])
         return np.log(2) - np.logaddexp(0, t).mean()
-    return float(np.clip((side(0, 1) + side(1, 0))/2, 0, np.log(2)))
+
+    return float(np.clip((side(0, 1) + side(1, 0)) / 2, 0, np.log(2)))
 
 # %% ../nbs/21_gap.ipynb #fae3945c
 for way, note in (("pca2", "PCA-2 of the union, MLE"), ("full", "full width, Ledoit-Wolf")):
     CARDS |= {
         f"kl_image_text_{way}": Card(f"KL(N_image || N_text), {note}", "nats", 0, INF, 0, "CMM eq 1"),
-        f"kl_text_image_{way}": Card(f"KL(N_text || N_image), {note}", "nats", 0, INF, 0, "CMM eq 1, other way round"),
+        f"kl_text_image_{way}": Card(
+            f"KL(N_text || N_image), {note}", "nats", 0, INF, 0, "CMM eq 1, other way round"
+        ),
         f"kl_symmetric_{way}": Card(f"sum of both KL, {note}", "nats", 0, INF, 0, "Jeffreys 1946"),
         f"js_{way}": Card(f"Jensen-Shannon, {note}, sampled", "nats", 0, float(np.log(2)), 0, "Lin 1991"),
     }
+
 
 def pca2(image, text) -> tuple[np.ndarray, np.ndarray]:
     "Coordinates (n, 2) and (m, 2) on the first two principal components of images and texts together."
     x, y = _both(image, text)
     need(x.shape[1] >= 2, "Two principal components need rows of width 2 or more.")
-    both = np.concatenate([x, y]); m = both.mean(0)
+    both = np.concatenate([x, y])
+    m = both.mean(0)
     V = np.linalg.eigh((both - m).T @ (both - m))[1][:, :-3:-1]
-    V = V*np.sign(V[np.abs(V).argmax(0), [0, 1]])                  # a sign of its own for each axis, always the same
+    V = V * np.sign(V[np.abs(V).argmax(0), [0, 1]])  # a sign of its own for each axis, always the same
     return (x - m) @ V, (y - m) @ V
 
 # %% ../nbs/21_gap.ipynb #2da64957
 SHRINKAGES = ("ledoit-wolf", "oas", "none")
 
+
 def gaussian(rows, shrinkage: str = "ledoit-wolf", ridge: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     "Mean (d,) and covariance (d, d) of rows (n, d): 'ledoit-wolf', 'oas' (Chen et al. 2010) or 'none' (maximum likelihood), plus ridge * I."
     from sklearn.covariance import LedoitWolf, OAS, EmpiricalCovariance
-    est = {"ledoit-wolf": LedoitWolf, "oas": OAS, "none": EmpiricalCovariance}[pick(shrinkage, SHRINKAGES, "shrinkage")]
+
+    est = {"ledoit-wolf": LedoitWolf, "oas": OAS, "none": EmpiricalCovariance}[
+        pick(shrinkage, SHRINKAGES, "shrinkage")
+    ]
     fit = est(store_precision=False).fit(_rows(rows, "rows"))
-    return fit.location_, fit.covariance_ + ridge*np.eye(len(fit.location_))
+    return fit.location_, fit.covariance_ + ridge * np.eye(len(fit.location_))
+
 
 def _kl_family(i, t, way: str, seed: int) -> dict[str, float]:
     a, b = gaussian_kl(*i, *t), gaussian_kl(*t, *i)
-    return {f"kl_image_text_{way}": a, f"kl_text_image_{way}": b, f"kl_symmetric_{way}": a + b, f"js_{way}": gaussian_js(*i, *t, seed=seed)}
+    return {
+        f"kl_image_text_{way}": a,
+        f"kl_text_image_{way}": b,
+        f"kl_symmetric_{way}": a + b,
+        f"js_{way}": gaussian_js(*i, *t, seed=seed),
+    }
+
 
 def gaussian_gap_pca2(image, text, seed: int = 0) -> dict[str, float]:
     "KL both ways, their sum and JS between maximum-likelihood Gaussians in PCA-2 (figure 6 of the paper)."
-    a, b = pca2(image, text); ridge = 1e-6*np.concatenate([a, b]).var(0).mean()
+    a, b = pca2(image, text)
+    ridge = 1e-6 * np.concatenate([a, b]).var(0).mean()
     return _kl_family(gaussian(a, "none", ridge), gaussian(b, "none", ridge), "pca2", seed)
+
 
 def gaussian_gap_full(image, text, shrinkage: str = "ledoit-wolf", seed: int = 0) -> dict[str, float]:
     "KL both ways, their sum and JS between Gaussians with shrunk covariances in full width."
-    x, y = _both(image, text); ridge = 1e-6*np.concatenate([x, y]).var(0).mean()
+    x, y = _both(image, text)
+    ridge = 1e-6 * np.concatenate([x, y]).var(0).mean()
     return _kl_family(gaussian(x, shrinkage, ridge), gaussian(y, shrinkage, ridge), "full", seed)
 
 # %% ../nbs/21_gap.ipynb #537315aa
 CARDS |= {
-    "w2_squared": Card("centroid part + shape part (Bures-Wasserstein)", "embedding length^2", 0, INF, 0, "CMM figure 7; Bures 1969"),
+    "w2_squared": Card(
+        "centroid part + shape part (Bures-Wasserstein)",
+        "embedding length^2",
+        0,
+        INF,
+        0,
+        "CMM figure 7; Bures 1969",
+    ),
     "w2_squared_centroid": Card("|mx - my|^2", "embedding length^2", 0, INF, 0, "same"),
-    "w2_squared_shape": Card("tr Sx + tr Sy - 2 tr (Sx^1/2 Sy Sx^1/2)^1/2", "embedding length^2", 0, INF, 0, "same"),
-    "sliced_w2_squared": Card("mean over directions of the 1-D W2^2", "embedding length^2", 0, INF, 0, "Bonneel et al. 2015"),
-    "coral": Card("|Sx - Sy|_F", "embedding length^2", 0, INF, 0, "Sun & Saenko 2016 (theirs: squared, over 4 d^2)"),
+    "w2_squared_shape": Card(
+        "tr Sx + tr Sy - 2 tr (Sx^1/2 Sy Sx^1/2)^1/2", "embedding length^2", 0, INF, 0, "same"
+    ),
+    "sliced_w2_squared": Card(
+        "mean over directions of the 1-D W2^2", "embedding length^2", 0, INF, 0, "Bonneel et al. 2015"
+    ),
+    "coral": Card(
+        "|Sx - Sy|_F", "embedding length^2", 0, INF, 0, "Sun & Saenko 2016 (theirs: squared, over 4 d^2)"
+    ),
 }
+
 
 def _factor(x: np.ndarray) -> np.ndarray:
     "A matrix F (k, d), k <= d, with F^T F = the covariance (divided by n) of rows x (n, d)."
-    c = (x - x.mean(0))/len(x)**.5
+    c = (x - x.mean(0)) / len(x) ** 0.5
     return c if len(x) <= x.shape[1] else np.linalg.qr(c, mode="r")
+
 
 def bures_w2(image, text) -> dict[str, float]:
     "W2^2 between the Gaussians of rows (n, d) and (m, d) in full width, split into its centroid and its shape part."
     x, y = _both(image, text)
     A, B = _factor(x), _factor(y)
-    centroid = float(((x.mean(0) - y.mean(0))**2).sum())
-    shape = max(0., float((A*A).sum() + (B*B).sum() - 2*np.linalg.svd(A @ B.T, compute_uv=False).sum()))
+    centroid = float(((x.mean(0) - y.mean(0)) ** 2).sum())
+    shape = max(
+        0.0, float((A * A).sum() + (B * B).sum() - 2 * np.linalg.svd(A @ B.T, compute_uv=False).sum())
+    )
     return dict(w2_squared=centroid + shape, w2_squared_centroid=centroid, w2_squared_shape=shape)
 
 # %% ../nbs/21_gap.ipynb #805e6607
 def sliced_w2(image, text, directions: int = 128, seed: int = 0) -> float:
     "Mean of the exact squared 1-D W2 over seeded random unit directions, for rows (n, d) and (m, d) of any counts (Bonneel et al. 2015)."
-    x, y = _both(image, text); n, m = len(x), len(y)
+    x, y = _both(image, text)
+    n, m = len(x), len(y)
     U = l2norm(np.random.default_rng(seed).normal(size=(directions, x.shape[1]))).T
     a, b = np.sort(x @ U, axis=0), np.sort(y @ U, axis=0)
-    steps = np.unique(np.concatenate([np.arange(1, n + 1)*m, np.arange(1, m + 1)*n]))      # in units of 1/(n m), so exact
-    width = np.diff(steps, prepend=0)/(n*m)
-    return float((width @ (a[(steps - 1)//m] - b[(steps - 1)//n])**2).mean())
+    steps = np.unique(
+        np.concatenate([np.arange(1, n + 1) * m, np.arange(1, m + 1) * n])
+    )  # in units of 1/(n m), so exact
+    width = np.diff(steps, prepend=0) / (n * m)
+    return float((width @ (a[(steps - 1) // m] - b[(steps - 1) // n]) ** 2).mean())
+
 
 def coral(image, text) -> float:
     "Frobenius norm of the difference of the two covariances (Sun & Saenko 2016 use its square over 4 d^2)."
@@ -247,111 +353,183 @@ def coral(image, text) -> float:
 
 # %% ../nbs/21_gap.ipynb #75a5f5e4
 CARDS |= {
-    "energy_distance": Card("2 E|x-y| - E|x-x'| - E|y-y'| (squared form)", "embedding length", 0, INF, 0, "Szekely & Rizzo 2013"),
-    "mmd2": Card("E k(x,x') + E k(y,y') - 2 E k(x,y), RBF, median width, unbiased", "kernel", -1, 2, 0, "Gretton et al. 2012"),
+    "energy_distance": Card(
+        "2 E|x-y| - E|x-x'| - E|y-y'| (squared form)", "embedding length", 0, INF, 0, "Szekely & Rizzo 2013"
+    ),
+    "mmd2": Card(
+        "E k(x,x') + E k(y,y') - 2 E k(x,y), RBF, median width, unbiased",
+        "kernel",
+        -1,
+        2,
+        0,
+        "Gretton et al. 2012",
+    ),
 }
+
 
 def energy_distance(image, text) -> float:
     "2 E|x-y| - E|x-x'| - E|y-y'| over all rows (n, d), (m, d), in blocks; scipy's one-dimensional `energy_distance` is its root."
     x, y = _both(image, text)
-    def mean(a, b): return sum(np.sqrt(d).sum() for d in _blocks(a, b))/(len(a)*len(b))
-    if x.shape == y.shape and (x == y).all(): return 0.0
-    return float(max(0., 2*mean(x, y) - mean(x, x) - mean(y, y)))
+
+    def mean(a, b):
+        return sum(np.sqrt(d).sum() for d in _blocks(a, b)) / (len(a) * len(b))
+
+    if x.shape == y.shape and (x == y).all():
+        return 0.0
+    return float(max(0.0, 2 * mean(x, y) - mean(x, x) - mean(y, y)))
+
 
 def median_width(image, text, rows: int = 1000, seed: int = 0) -> float:
     "Median distance between two different rows of the pooled sample (`rows` of each at most, seeded): the width of the RBF kernel."
     from scipy.spatial.distance import pdist
+
     both = np.concatenate([_some(a, rows, seed) for a in _both(image, text)])
     return float(np.median(pdist(both))) or 1.0
 
+
 def _some(x: np.ndarray, rows: int, seed: int) -> np.ndarray:
     "At most `rows` rows, drawn with a seed, in their order."
-    return x if len(x) <= rows else x[np.sort(np.random.default_rng(seed).choice(len(x), rows, replace=False))]
+    return (
+        x if len(x) <= rows else x[np.sort(np.random.default_rng(seed).choice(len(x), rows, replace=False))]
+    )
 
 # %% ../nbs/21_gap.ipynb #b3a8651c
 def mmd2(image, text, width: float | None = None, paired: bool | None = None, seed: int = 0) -> float:
     """Unbiased MMD^2 with an RBF kernel of `width` (default: the median distance) between rows (n, d) and (m, d), in blocks (Gretton et al. 2012).
 
     `paired` (default: n = m) leaves row i against its partner i out as well, which makes equal sets read exactly 0."""
-    x, y = _both(image, text); n, m = len(x), len(y)
+    x, y = _both(image, text)
+    n, m = len(x), len(y)
     paired = n == m if paired is None else paired
     need(not paired or n == m, f"Paired rows must be equally many, not {n} and {m}.")
-    s2 = 2*(width or median_width(x, y, seed=seed))**2
-    def total(a, b): return sum(np.exp(-d/s2).sum() for d in _blocks(a, b))
-    own = np.exp(-((x - y)**2).sum(1)/s2).sum() if paired else 0.0
-    within = (total(x, x) - n)/(n*(n - 1)) + (total(y, y) - m)/(m*(m - 1))
-    if paired and (x == y).all(): return 0.0
-    return float(within - 2*(total(x, y) - own)/(n*(n - 1) if paired else n*m))
+    s2 = 2 * (width or median_width(x, y, seed=seed)) ** 2
+
+    def total(a, b):
+        return sum(np.exp(-d / s2).sum() for d in _blocks(a, b))
+
+    own = np.exp(-((x - y) ** 2).sum(1) / s2).sum() if paired else 0.0
+    within = (total(x, x) - n) / (n * (n - 1)) + (total(y, y) - m) / (m * (m - 1))
+    if paired and (x == y).all():
+        return 0.0
+    return float(within - 2 * (total(x, y) - own) / (n * (n - 1) if paired else n * m))
 
 # %% ../nbs/21_gap.ipynb #c0e53dba
 CARDS |= {
-    "linear_separability": Card("held-out balanced accuracy of a logistic modality classifier", "share", 0, 1, .5, "Shi et al. 2023; Schrodi et al. 2024"),
-    "linear_separability_auc": Card("held-out area under the ROC curve of the same", "share", 0, 1, .5, "same"),
+    "linear_separability": Card(
+        "held-out balanced accuracy of a logistic modality classifier",
+        "share",
+        0,
+        1,
+        0.5,
+        "Shi et al. 2023; Schrodi et al. 2024",
+    ),
+    "linear_separability_auc": Card(
+        "held-out area under the ROC curve of the same", "share", 0, 1, 0.5, "same"
+    ),
 }
+
 
 def _halves(n: int, m: int, paired: bool, seed: int) -> np.ndarray:
     "A half, 0 or 1, for each of n + m rows; partners share theirs."
-    def cut(k, s): return np.random.default_rng([seed, s]).permutation(np.arange(k) % 2)
+
+    def cut(k, s):
+        return np.random.default_rng([seed, s]).permutation(np.arange(k) % 2)
+
     a = cut(n, 0)
     return np.concatenate([a, a if paired else cut(m, 1)])
+
 
 def linear_separability(image, text, paired: bool | None = None, seed: int = 0) -> tuple[float, float]:
     "Held-out balanced accuracy and AUC of image against text, rows (n, d) and (m, d), two halves each tested once. `paired` default: n = m."
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import balanced_accuracy_score, roc_auc_score
-    x, y = _both(image, text); paired = len(x) == len(y) if paired is None else paired
-    Z, label, half = np.concatenate([x, y]), np.repeat([0, 1], [len(x), len(y)]), _halves(len(x), len(y), paired, seed)
-    Z = (Z - Z.mean(0))/max(Z.std(0).mean(), 1e-12)
+
+    x, y = _both(image, text)
+    paired = len(x) == len(y) if paired is None else paired
+    Z, label, half = (
+        np.concatenate([x, y]),
+        np.repeat([0, 1], [len(x), len(y)]),
+        _halves(len(x), len(y), paired, seed),
+    )
+    Z = (Z - Z.mean(0)) / max(Z.std(0).mean(), 1e-12)
     out = []
     for h in (0, 1):
-        s = LogisticRegression(C=.1, class_weight="balanced", max_iter=200, tol=1e-3).fit(Z[half != h], label[half != h]).decision_function(Z[half == h])
+        s = (
+            LogisticRegression(C=0.1, class_weight="balanced", max_iter=200, tol=1e-3)
+            .fit(Z[half != h], label[half != h])
+            .decision_function(Z[half == h])
+        )
         out.append((balanced_accuracy_score(label[half == h], s > 0), roc_auc_score(label[half == h], s)))
     return tuple(float(v) for v in np.mean(out, axis=0))
 
 # %% ../nbs/21_gap.ipynb #58764937
 CARDS |= {
     "cka": Card("|Yc^T Xc|^2 / (|Xc^T Xc| |Yc^T Yc|)", "share", 0, 1, 1, "Kornblith et al. 2019"),
-    "cka_debiased": Card("same with unbiased HSIC", "share", -1, 1, 1, "Song et al. 2012; Murphy et al. 2024"),
+    "cka_debiased": Card(
+        "same with unbiased HSIC", "share", -1, 1, 1, "Song et al. 2012; Murphy et al. 2024"
+    ),
     "cka_rbf": Card("CKA of RBF kernels with median width", "share", 0, 1, 1, "Kornblith et al. 2019"),
-    "svcca": Card("mean canonical correlation after PCA to 99 % or n/10", "correlation", 0, 1, 1, "Raghu et al. 2017"),
+    "svcca": Card(
+        "mean canonical correlation after PCA to 99 % or n/10", "correlation", 0, 1, 1, "Raghu et al. 2017"
+    ),
     "mutual_knn": Card("mean share of common neighbours, k = 10", "share", 0, 1, 1, "Huh et al. 2024"),
 }
 
+
 def _hsic1(K: np.ndarray, L: np.ndarray) -> float:
     "Unbiased HSIC (Song et al. 2012) of two kernel matrices whose diagonals are zero, up to the factor 1/(n(n-3))."
-    n = len(K); k, l = K.sum(1), L.sum(1)
-    return float((K*L).sum() + k.sum()*l.sum()/((n - 1)*(n - 2)) - 2*k @ l/(n - 2))
+    n = len(K)
+    k, l = K.sum(1), L.sum(1)
+    return float((K * L).sum() + k.sum() * l.sum() / ((n - 1) * (n - 2)) - 2 * k @ l / (n - 2))
+
 
 def cka(image, text, kernel: str = "linear") -> float:
     "CKA of paired rows (n, d), (n, e): kernel 'linear', 'debiased' (needs 4 rows) or 'rbf' (median width); 1 means the same arrangement."
     pick(kernel, ("linear", "debiased", "rbf"), "kernel")
     x, y = (a - a.mean(0) for a in (_rows(image, "image"), _rows(text, "text")))
-    need(len(x) == len(y) and len(x) >= 4, f"CKA compares 4 or more pairs of rows, not {len(x)} images with {len(y)} texts.")
-    if kernel == "linear": return float(((y.T @ x)**2).sum()/max(np.linalg.norm(x.T @ x)*np.linalg.norm(y.T @ y), 1e-300))
+    need(
+        len(x) == len(y) and len(x) >= 4,
+        f"CKA compares 4 or more pairs of rows, not {len(x)} images with {len(y)} texts.",
+    )
+    if kernel == "linear":
+        return float(((y.T @ x) ** 2).sum() / max(np.linalg.norm(x.T @ x) * np.linalg.norm(y.T @ y), 1e-300))
     if kernel == "debiased":
-        K, L = x @ x.T, y @ y.T; np.fill_diagonal(K, 0); np.fill_diagonal(L, 0)
-        return _hsic1(K, L)/max(_hsic1(K, K)*_hsic1(L, L), 1e-300)**.5
-    def centred(a): d = np.concatenate(list(_blocks(a, a))); k = np.exp(-d/(2*np.median(d[d > 0]))); k -= k.mean(0); return k - k.mean(1, keepdims=True)
+        K, L = x @ x.T, y @ y.T
+        np.fill_diagonal(K, 0)
+        np.fill_diagonal(L, 0)
+        return _hsic1(K, L) / max(_hsic1(K, K) * _hsic1(L, L), 1e-300) ** 0.5
+
+    def centred(a):
+        d = np.concatenate(list(_blocks(a, a)))
+        k = np.exp(-d / (2 * np.median(d[d > 0])))
+        k -= k.mean(0)
+        return k - k.mean(1, keepdims=True)
+
     K, L = centred(x), centred(y)
-    return float((K*L).sum()/(np.linalg.norm(K)*np.linalg.norm(L)))
+    return float((K * L).sum() / (np.linalg.norm(K) * np.linalg.norm(L)))
 
 # %% ../nbs/21_gap.ipynb #3d2a1387
-def svcca(image, text, keep: float = .99) -> float:
+def svcca(image, text, keep: float = 0.99) -> float:
     "Mean canonical correlation of paired rows after a PCA that keeps `keep` of the variance, at most n/10 components (Raghu et al. 2017)."
     bases = []
     for a in (_rows(image, "image"), _rows(text, "text")):
         U, s, _ = np.linalg.svd(a - a.mean(0), full_matrices=False)
-        k = 1 + int(np.searchsorted(np.cumsum(s*s)/max((s*s).sum(), 1e-300), keep))
-        bases.append(U[:, :max(1, min(k, len(a)//10, (s > 1e-9*s[0]).sum()))])
+        k = 1 + int(np.searchsorted(np.cumsum(s * s) / max((s * s).sum(), 1e-300), keep))
+        bases.append(U[:, : max(1, min(k, len(a) // 10, (s > 1e-9 * s[0]).sum()))])
     return float(np.linalg.svd(bases[0].T @ bases[1], compute_uv=False).clip(0, 1).mean())
+
 
 def mutual_knn(image, text, k: int = 10) -> float:
     "Mean share of the k nearest neighbours that row i has in common in both spaces (Huh et al. 2024); about k/(n-1) for unrelated rows."
     near = []
     for a in (_rows(image, "image"), _rows(text, "text")):
-        order = np.concatenate(list(_blocks(a, a))); np.fill_diagonal(order, np.inf)
+        order = np.concatenate(list(_blocks(a, a)))
+        np.fill_diagonal(order, np.inf)
         near.append(np.argsort(order, axis=1, kind="stable")[:, :k])
-    return float(np.mean([len(set(p) & set(q)) for p, q in zip(*(o.tolist() for o in near))])/min(k, len(near[0]) - 1))
+    return float(
+        np.mean([len(set(p) & set(q)) for p, q in zip(*(o.tolist() for o in near))])
+        / min(k, len(near[0]) - 1)
+    )
 
 # %% ../nbs/21_gap.ipynb #351307c1
 CARDS |= {
@@ -360,117 +538,210 @@ CARDS |= {
     "uniformity_text": Card("ln E exp(-2 |y - y'|^2)", "log", -8, 0, None, "Wang & Isola 2020"),
 }
 
+
 def alignment(image, text) -> float:
     "Mean squared distance of paired unit rows (n, d): 0 to 4; 0 when partners are one point (Wang & Isola 2020, exponent 2)."
     x, y = _both(image, text)
     need(len(x) == len(y), f"Alignment compares pairs, not {len(x)} images with {len(y)} texts.")
-    return float(((_unit(x, "image") - _unit(y, "text"))**2).sum(1).mean())
+    return float(((_unit(x, "image") - _unit(y, "text")) ** 2).sum(1).mean())
+
 
 def uniformity(rows) -> float:
     "ln of the mean of exp(-2 |x - x'|^2) over different unit rows (n, d): 0 for one point, near -4 for an even cover (Wang & Isola 2020)."
-    x = _unit(_rows(rows, "rows"), "rows"); n = len(x)
+    x = _unit(_rows(rows, "rows"), "rows")
+    n = len(x)
     need(n >= 2, "Uniformity needs at least 2 rows.")
-    return float(min(0., np.log((sum(np.exp(-2*d).sum() for d in _blocks(x, x)) - n)/(n*(n - 1)))))
+    return float(min(0.0, np.log((sum(np.exp(-2 * d).sum() for d in _blocks(x, x)) - n) / (n * (n - 1)))))
 
 # %% ../nbs/21_gap.ipynb #bc94a78e
 CARDS |= {
-    "mixing_image": Card("texts among an image's 10 neighbours / share of texts", "ratio", 0, INF, 1, "neighbourhood mixing (ITR)"),
-    "mixing_text": Card("images among a text's 10 neighbours / share of images", "ratio", 0, INF, 1, "neighbourhood mixing (TIR)"),
+    "mixing_image": Card(
+        "texts among an image's 10 neighbours / share of texts",
+        "ratio",
+        0,
+        INF,
+        1,
+        "neighbourhood mixing (ITR)",
+    ),
+    "mixing_text": Card(
+        "images among a text's 10 neighbours / share of images",
+        "ratio",
+        0,
+        INF,
+        1,
+        "neighbourhood mixing (TIR)",
+    ),
     "silhouette": Card("mean silhouette of the modality label", "ratio", -1, 1, 0, "Rousseeuw 1987"),
 }
 
+
 def neighbour_mixing(image, text, k: int = 10) -> tuple[float, float]:
     "Share of the other modality among the k nearest neighbours over its share in the heap, for images and for texts: 1 mixed, 0 apart."
-    x, y = _both(image, text); Z = np.concatenate([x, y]); is_text = np.arange(len(Z)) >= len(x)
-    k = min(k, len(x) - 1, len(y) - 1); seen = np.empty(len(Z)); at = 0
+    x, y = _both(image, text)
+    Z = np.concatenate([x, y])
+    is_text = np.arange(len(Z)) >= len(x)
+    k = min(k, len(x) - 1, len(y) - 1)
+    seen = np.empty(len(Z))
+    at = 0
     for d in _blocks(Z, Z):
-        r = np.arange(len(d)); d[r, at + r] = np.inf
+        r = np.arange(len(d))
+        d[r, at + r] = np.inf
         near = np.argpartition(d, k - 1, axis=1)[:, :k]
-        seen[at:at+len(d)] = (is_text[near] != is_text[at:at+len(d), None]).mean(1); at += len(d)
+        seen[at : at + len(d)] = (is_text[near] != is_text[at : at + len(d), None]).mean(1)
+        at += len(d)
     rest = len(Z) - 1
-    return float(seen[~is_text].mean()*rest/len(y)), float(seen[is_text].mean()*rest/len(x))
+    return float(seen[~is_text].mean() * rest / len(y)), float(seen[is_text].mean() * rest / len(x))
+
 
 def silhouette(image, text) -> float:
     "Mean silhouette of rows (n, d), (m, d) by modality, Euclidean: 0 mixed, 1 two tight clusters; each modality counts half."
     from sklearn.metrics import silhouette_samples
+
     x, y = _both(image, text)
     s = silhouette_samples(np.concatenate([x, y]), np.repeat([0, 1], [len(x), len(y)]))
-    return float((s[:len(x)].mean() + s[len(x):].mean())/2)
+    return float((s[: len(x)].mean() + s[len(x) :].mean()) / 2)
 
 # %% ../nbs/21_gap.ipynb #288e59c4
 CARDS |= {
-    "dims_for_50pct_gap": Card("coordinates that carry 50 % of |mx - my|^2", "count", 0, INF, 0, "Schrodi et al. 2024"),
+    "dims_for_50pct_gap": Card(
+        "coordinates that carry 50 % of |mx - my|^2", "count", 0, INF, 0, "Schrodi et al. 2024"
+    ),
     "dims_for_90pct_gap": Card("coordinates that carry 90 % of |mx - my|^2", "count", 0, INF, 0, "same"),
 }
+
 
 def gap_per_dimension(image, text) -> np.ndarray:
     "Mean image minus mean text, (d,)."
     x, y = _both(image, text)
     return x.mean(0) - y.mean(0)
 
-def dims_for(image, text, share: float = .9) -> int:
+
+def dims_for(image, text, share: float = 0.9) -> int:
     "How many coordinates, largest first, carry `share` of the squared centroid distance; 0 without a gap."
-    d2 = np.sort(gap_per_dimension(image, text)**2)[::-1]
-    return int(np.searchsorted(np.cumsum(d2), share*d2.sum()*(1 - 1e-12)) + 1) if d2.sum() > 0 else 0
+    d2 = np.sort(gap_per_dimension(image, text) ** 2)[::-1]
+    return int(np.searchsorted(np.cumsum(d2), share * d2.sum() * (1 - 1e-12)) + 1) if d2.sum() > 0 else 0
 
 # %% ../nbs/21_gap.ipynb #71c1e201
 CARDS |= {
-    "class_centroid_distance": Card("mean over classes of |mx_c - my_c|", "embedding length", 0, INF, 0, "class-conditional"),
-    "class_centroid_cosine": Card("mean over classes of cos(mx_c, my_c)", "cosine", -1, 1, 1, "class-conditional"),
-    "class_w2_squared": Card("mean over classes of Bures W2^2 (one text: a point)", "embedding length^2", 0, INF, 0, "class-conditional"),
+    "class_centroid_distance": Card(
+        "mean over classes of |mx_c - my_c|", "embedding length", 0, INF, 0, "class-conditional"
+    ),
+    "class_centroid_cosine": Card(
+        "mean over classes of cos(mx_c, my_c)", "cosine", -1, 1, 1, "class-conditional"
+    ),
+    "class_w2_squared": Card(
+        "mean over classes of Bures W2^2 (one text: a point)",
+        "embedding length^2",
+        0,
+        INF,
+        0,
+        "class-conditional",
+    ),
 }
+
 
 def class_gaps(image, text, image_labels, text_labels=None) -> dict[str, float]:
     "Means over classes of centroid distance, cosine and Bures W2^2; labels as in `pair_up`."
-    x, y = _rows(image, "image"), _rows(text, "text"); pair_up(len(x), len(y), image_labels, text_labels)
-    a = _numbers(image_labels, len(x), "image_labels"); b = np.arange(len(y)) if text_labels is None else _numbers(text_labels, len(y), "text_labels")
+    x, y = _rows(image, "image"), _rows(text, "text")
+    pair_up(len(x), len(y), image_labels, text_labels)
+    a = _numbers(image_labels, len(x), "image_labels")
+    b = np.arange(len(y)) if text_labels is None else _numbers(text_labels, len(y), "text_labels")
     out = []
     for c in np.unique(a):
-        p, q = (np.repeat(r, 2, 0) for r in (x[a == c], y[b == c]))     # each row twice changes neither mean nor covariance, and one row is enough
-        w = bures_w2(p, q); out.append((w["w2_squared_centroid"]**.5, centroid_cosine(p, q), w["w2_squared"]))
-    return dict(zip(("class_centroid_distance", "class_centroid_cosine", "class_w2_squared"), map(float, np.mean(out, axis=0))))
+        p, q = (
+            np.repeat(r, 2, 0) for r in (x[a == c], y[b == c])
+        )  # each row twice changes neither mean nor covariance, and one row is enough
+        w = bures_w2(p, q)
+        out.append((w["w2_squared_centroid"] ** 0.5, centroid_cosine(p, q), w["w2_squared"]))
+    return dict(
+        zip(
+            ("class_centroid_distance", "class_centroid_cosine", "class_w2_squared"),
+            map(float, np.mean(out, axis=0)),
+        )
+    )
 
 # %% ../nbs/21_gap.ipynb #f966ca01
 def _pair_metrics(x, y, pairs) -> dict[str, float]:
     "What looks at each pair by itself; nothing without pairs."
-    if pairs is None: return {}
-    a, b = x[pairs[0]], y[pairs[1]]; d = np.linalg.norm(a - b, axis=1)
-    return dict(paired_distance=float(d.mean()), paired_cosine=float((a*b).sum(1).mean()), rmg=rmg(x, y, pairs), alignment=float((d*d).mean()))
+    if pairs is None:
+        return {}
+    a, b = x[pairs[0]], y[pairs[1]]
+    d = np.linalg.norm(a - b, axis=1)
+    return dict(
+        paired_distance=float(d.mean()),
+        paired_cosine=float((a * b).sum(1).mean()),
+        rmg=rmg(x, y, pairs),
+        alignment=float((d * d).mean()),
+    )
+
 
 def _structure(a, b, distinct: bool) -> dict[str, float]:
     "CKA, SVCCA and mutual kNN of paired rows; nan where there are too few."
-    if len(a) < 4: return {}
+    if len(a) < 4:
+        return {}
     out = dict(cka=cka(a, b), cka_debiased=cka(a, b, "debiased"), cka_rbf=cka(a, b, "rbf"), svcca=svcca(a, b))
     return out | (dict(mutual_knn=mutual_knn(a, b)) if distinct else {})
 
+
 def _unpaired_cosine(x, y, pairs) -> float:
     "Mean cosine over all image-text combinations that are no pair, without an n x m matrix."
-    total, count = float(x.sum(0) @ y.sum(0)), len(x)*len(y)
-    if pairs is not None: total -= float((x[pairs[0]]*y[pairs[1]]).sum()); count -= len(pairs[0])
-    return total/max(count, 1)
+    total, count = float(x.sum(0) @ y.sum(0)), len(x) * len(y)
+    if pairs is not None:
+        total -= float((x[pairs[0]] * y[pairs[1]]).sum())
+        count -= len(pairs[0])
+    return total / max(count, 1)
 
 # %% ../nbs/21_gap.ipynb #4ad6b621
 def _sampled(x, y, pairs, same: bool, max_rows: int, seed: int) -> dict[str, float]:
     "The metrics that compare all rows with all, on at most `max_rows` rows of each modality; captions keep their partners."
     p = q = None
     if pairs is not None:
-        keep = _some(np.arange(len(pairs[0]))[:, None], max_rows, seed)[:, 0]; p, q = x[pairs[0][keep]], y[pairs[1][keep]]
+        keep = _some(np.arange(len(pairs[0]))[:, None], max_rows, seed)[:, 0]
+        p, q = x[pairs[0][keep]], y[pairs[1][keep]]
     a, b = (p, q) if same else (_some(x, max_rows, seed), _some(y, max_rows, seed))
     out = dict(zip(("linear_separability", "linear_separability_auc"), linear_separability(a, b, same, seed)))
-    out |= dict(mmd2=mmd2(a, b, paired=same, seed=seed), energy_distance=energy_distance(a, b), sliced_w2_squared=sliced_w2(a, b, seed=seed))
+    out |= dict(
+        mmd2=mmd2(a, b, paired=same, seed=seed),
+        energy_distance=energy_distance(a, b),
+        sliced_w2_squared=sliced_w2(a, b, seed=seed),
+    )
     out |= dict(zip(("mixing_image", "mixing_text"), neighbour_mixing(a, b)))
     out |= dict(silhouette=silhouette(a, b), uniformity_image=uniformity(a), uniformity_text=uniformity(b))
     return out | (_structure(p, q, len(set(pairs[1].tolist())) == len(pairs[1])) if pairs is not None else {})
 
+
 def _everywhere(x, y, pairs, seed: int, shrinkage: str) -> dict[str, float]:
     "The metrics that see every row."
-    out = _centres(x, y) | _pair_metrics(x, y, pairs) | dict(unpaired_cosine=_unpaired_cosine(x, y, pairs), cone_image=cone(x), cone_text=cone(y))
-    out |= gaussian_gap_pca2(x, y, seed) | gaussian_gap_full(x, y, shrinkage, seed) | bures_w2(x, y) | dict(coral=coral(x, y))
-    return out | dict(dims_for_50pct_gap=float(dims_for(x, y, .5)), dims_for_90pct_gap=float(dims_for(x, y, .9)))
+    out = (
+        _centres(x, y)
+        | _pair_metrics(x, y, pairs)
+        | dict(unpaired_cosine=_unpaired_cosine(x, y, pairs), cone_image=cone(x), cone_text=cone(y))
+    )
+    out |= (
+        gaussian_gap_pca2(x, y, seed)
+        | gaussian_gap_full(x, y, shrinkage, seed)
+        | bures_w2(x, y)
+        | dict(coral=coral(x, y))
+    )
+    return out | dict(
+        dims_for_50pct_gap=float(dims_for(x, y, 0.5)), dims_for_90pct_gap=float(dims_for(x, y, 0.9))
+    )
 
 # %% ../nbs/21_gap.ipynb #bc647196
-def gap_report(image, text, image_labels=None, text_labels=None, seed: int = 0, *, normalize: bool = False, paired: bool | None = None, max_rows: int = 2000,
-               shrinkage: str = "ledoit-wolf", bootstrap: int = 0, permutations: int = 0) -> dict[str, float]:
+def gap_report(
+    image,
+    text,
+    image_labels=None,
+    text_labels=None,
+    seed: int = 0,
+    *,
+    normalize: bool = False,
+    paired: bool | None = None,
+    max_rows: int = 2000,
+    shrinkage: str = "ledoit-wolf",
+    bootstrap: int = 0,
+    permutations: int = 0,
+) -> dict[str, float]:
     """Every gap metric of unit rows image (n, d) and text (m, d), as a flat dict of floats; `CARDS` says what each one is.
 
     Pairs: see `pair_up`; `paired=False` keeps equally many rows apart. `bootstrap`, `permutations`: that many resamples add `*_low`, `*_high` and `*_p`.
@@ -478,44 +749,98 @@ def gap_report(image, text, image_labels=None, text_labels=None, seed: int = 0, 
     x, y = _both(image, text)
     need(x.shape[1] >= 2, "A gap report needs rows of width 2 or more.")
     x, y = _unit(x, "image", normalize), _unit(y, "text", normalize)
-    pairs = pair_up(len(x), len(y), image_labels, text_labels) if paired is not False or image_labels is not None else None
+    pairs = (
+        pair_up(len(x), len(y), image_labels, text_labels)
+        if paired is not False or image_labels is not None
+        else None
+    )
     need(not paired or pairs, f"paired=True needs as many texts as images, not {len(y)} and {len(x)}.")
     same = pairs is not None and len(x) == len(y) and bool((pairs[1] == np.arange(len(x))).all())
-    out = dict.fromkeys(CARDS, float("nan")) | _everywhere(x, y, pairs, seed, shrinkage) | _sampled(x, y, pairs, same, max_rows, seed)
-    if image_labels is not None: out |= class_gaps(x, y, image_labels, text_labels)
-    if bootstrap: out |= bootstrap_intervals(x, y, pairs, same, bootstrap, seed)
-    if permutations: out |= permutation_p(x, y, permutations, seed=seed)
+    out = (
+        dict.fromkeys(CARDS, float("nan"))
+        | _everywhere(x, y, pairs, seed, shrinkage)
+        | _sampled(x, y, pairs, same, max_rows, seed)
+    )
+    if image_labels is not None:
+        out |= class_gaps(x, y, image_labels, text_labels)
+    if bootstrap:
+        out |= bootstrap_intervals(x, y, pairs, same, bootstrap, seed)
+    if permutations:
+        out |= permutation_p(x, y, permutations, seed=seed)
     return {k: float(v) for k, v in out.items()}
 
 # %% ../nbs/21_gap.ipynb #755bf4d2
 BOOTSTRAPPED = ("centroid_distance", "centroid_cosine", "cone_image", "cone_text", "paired_cosine", "rmg")
 
+
 def _quick(x, y, pairs) -> list[float]:
     "The bootstrapped metrics of unit rows."
-    P = 1 - float((x[pairs[0]]*y[pairs[1]]).sum(1).mean()) if pairs is not None else float("nan")
+    P = 1 - float((x[pairs[0]] * y[pairs[1]]).sum(1).mean()) if pairs is not None else float("nan")
     cx, cy = cone(x), cone(y)
-    return [float(np.linalg.norm(x.mean(0) - y.mean(0))), centroid_cosine(x, y), cx, cy, 1 - P, P/max(P + 1 - (cx + cy)/2, 1e-12)]
+    return [
+        float(np.linalg.norm(x.mean(0) - y.mean(0))),
+        centroid_cosine(x, y),
+        cx,
+        cy,
+        1 - P,
+        P / max(P + 1 - (cx + cy) / 2, 1e-12),
+    ]
 
-def bootstrap_intervals(image, text, pairs=None, same: bool = False, resamples: int = 200, seed: int = 0, level: float = .95) -> dict[str, float]:
+
+def bootstrap_intervals(
+    image, text, pairs=None, same: bool = False, resamples: int = 200, seed: int = 0, level: float = 0.95
+) -> dict[str, float]:
     "Basic bootstrap intervals `*_low`, `*_high` of BOOTSTRAPPED; `same`: rows are captions of each other and drawn as pairs."
-    x, y = _both(image, text); r, n, m = np.random.default_rng(seed), len(image), len(text)
+    x, y = _both(image, text)
+    r, n, m = np.random.default_rng(seed), len(image), len(text)
     draws = []
     for _ in range(resamples):
-        i = r.integers(0, n, n); j = i if same else np.arange(m) if pairs is not None else r.integers(0, m, m)
-        draws.append(_quick(x[i], y[j], None if pairs is None else (np.arange(n), np.arange(n) if same else pairs[1][i])))
-    at, (low, high) = np.array(_quick(x, y, pairs)), np.quantile(draws, [(1 - level)/2, (1 + level)/2], axis=0)
-    return {f"{k}_low": float(v) for k, v in zip(BOOTSTRAPPED, 2*at - high)} | {f"{k}_high": float(v) for k, v in zip(BOOTSTRAPPED, 2*at - low)}
+        i = r.integers(0, n, n)
+        j = i if same else np.arange(m) if pairs is not None else r.integers(0, m, m)
+        draws.append(
+            _quick(
+                x[i], y[j], None if pairs is None else (np.arange(n), np.arange(n) if same else pairs[1][i])
+            )
+        )
+    at, (low, high) = (
+        np.array(_quick(x, y, pairs)),
+        np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0),
+    )
+    return {f"{k}_low": float(v) for k, v in zip(BOOTSTRAPPED, 2 * at - high)} | {
+        f"{k}_high": float(v) for k, v in zip(BOOTSTRAPPED, 2 * at - low)
+    }
 
 # %% ../nbs/21_gap.ipynb #6bdcc7e9
-def permutation_p(image, text, permutations: int = 199, max_rows: int = 500, seed: int = 0) -> dict[str, float]:
+def permutation_p(
+    image, text, permutations: int = 199, max_rows: int = 500, seed: int = 0
+) -> dict[str, float]:
     "p-values of no difference at all, by shuffling the modality of pooled rows, for centroid distance, energy distance and MMD^2."
-    x, y = (_some(a, max_rows, seed) for a in _both(image, text)); n, m = len(x), len(y)
-    Z = np.concatenate([x, y]); D = np.concatenate(list(_blocks(Z, Z))); s = median_width(x, y, seed=seed)
-    K = np.exp(-D/(2*s*s)); np.fill_diagonal(K, 0); E = np.sqrt(D)
+    x, y = (_some(a, max_rows, seed) for a in _both(image, text))
+    n, m = len(x), len(y)
+    Z = np.concatenate([x, y])
+    D = np.concatenate(list(_blocks(Z, Z)))
+    s = median_width(x, y, seed=seed)
+    K = np.exp(-D / (2 * s * s))
+    np.fill_diagonal(K, 0)
+    E = np.sqrt(D)
     r = np.random.default_rng(seed)
-    A = np.stack([np.arange(n + m) < n] + [r.permutation(n + m) < n for _ in range(permutations)]).astype(float).T      # 1: called an image
+    A = (
+        np.stack([np.arange(n + m) < n] + [r.permutation(n + m) < n for _ in range(permutations)])
+        .astype(float)
+        .T
+    )  # 1: called an image
     B = 1 - A
-    def sums(M): MA, MB = M @ A, M @ B; return (A*MA).sum(0), (B*MB).sum(0), (A*MB).sum(0)
+
+    def sums(M):
+        MA, MB = M @ A, M @ B
+        return (A * MA).sum(0), (B * MB).sum(0), (A * MB).sum(0)
+
     (kx, ky, kxy), (ex, ey, exy) = sums(K), sums(E)
-    stats = dict(centroid_distance=((A.T @ Z/n - B.T @ Z/m)**2).sum(1), energy_distance=2*exy/(n*m) - ex/n**2 - ey/m**2, mmd2=kx/(n*(n - 1)) + ky/(m*(m - 1)) - 2*kxy/(n*m))
-    return {f"{k}_p": float((1 + (v[1:] >= v[0] - 1e-12).sum())/(1 + permutations)) for k, v in stats.items()}
+    stats = dict(
+        centroid_distance=((A.T @ Z / n - B.T @ Z / m) ** 2).sum(1),
+        energy_distance=2 * exy / (n * m) - ex / n**2 - ey / m**2,
+        mmd2=kx / (n * (n - 1)) + ky / (m * (m - 1)) - 2 * kxy / (n * m),
+    )
+    return {
+        f"{k}_p": float((1 + (v[1:] >= v[0] - 1e-12).sum()) / (1 + permutations)) for k, v in stats.items()
+    }

@@ -25,142 +25,283 @@ from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator, Sequence
 
 import cmm_nb
-from .batch import RunError, can_fork, check_parameters, execute, fork_kernel, imports_of, notebook_path, out_folder, parameters_of, slug
-from .core import content_hash, file_hash, git_commit, need, optional_data, pick
+from cmm_nb.batch import (
+    RunError,
+    can_fork,
+    check_parameters,
+    execute,
+    fork_kernel,
+    imports_of,
+    notebook_path,
+    out_folder,
+    parameters_of,
+    slug,
+)
+from .core import content_hash, file_hash, need, optional_data, pick
 from .data import load_dataset
 from .encoders import EMBEDDED, EMBEDDED_FILES
 from .ledger import Ledger, read_ledger
 
 # %% ../nbs/29_grids.ipynb #7bdb4fbb
-FIELDS = {"title": "one line", "about": "what it reproduces", "notebook": "a parameterised notebook: its name or a file", "datasets": "names, or pack:FILE", "encoders": "embedded, or MODEL:WEIGHTS",
-          "shots": "images per class", "seeds": "few-shot draws", "methods": "names of methods, or [all]", "settings": "settings by method", "parameters": "other parameters of the notebook",
-          "split": "axes that get a run for each value (shots, seeds, methods)", "optional": "leave out what this machine does not have", "minutes": "estimated time", "gigabytes": "estimated disk",
-          "runs": "blocks that inherit the fields above"}
+FIELDS = {
+    "title": "one line",
+    "about": "what it reproduces",
+    "notebook": "a parameterised notebook: its name or a file",
+    "datasets": "names, or pack:FILE",
+    "encoders": "embedded, or MODEL:WEIGHTS",
+    "shots": "images per class",
+    "seeds": "few-shot draws",
+    "methods": "names of methods, or [all]",
+    "settings": "settings by method",
+    "parameters": "other parameters of the notebook",
+    "split": "axes that get a run for each value (shots, seeds, methods)",
+    "optional": "leave out what this machine does not have",
+    "minutes": "estimated time",
+    "gigabytes": "estimated disk",
+    "runs": "blocks that inherit the fields above",
+}
 AXES = ("shots", "seeds", "methods")
 LISTS = ("datasets", "encoders", *AXES, "split")
 
+
 def grid_path(name: str) -> Path:
     "A grid file: a path, or the name of one that comes with the project. `ValueError` with the known names for any other."
-    if Path(name).is_file(): return Path(name)
+    if Path(name).is_file():
+        return Path(name)
     here = Path(cmm_nb.__file__).resolve().parent
-    known = {p.stem: p for folder in (here/"grid_files", here.parent/"grids") for p in sorted(folder.glob("*.yaml"))}
-    need(Path(name).suffix not in (".yaml", ".yml"), f"There is no grid file {name}. Grids that come with the project: {', '.join(sorted(known))}.")
+    known = {
+        p.stem: p
+        for folder in (here / "grid_files", here.parent / "grids")
+        for p in sorted(folder.glob("*.yaml"))
+    }
+    need(
+        Path(name).suffix not in (".yaml", ".yml"),
+        f"There is no grid file {name}. Grids that come with the project: {', '.join(sorted(known))}.",
+    )
     return known[pick(name, known, "grid")]
+
 
 def blocks(grid: dict[str, Any], name: str = "the grid") -> list[dict[str, Any]]:
     "The blocks of a grid, each complete; `ValueError` for an unknown field or a value of the wrong kind."
-    need(isinstance(grid, dict) and grid, f"{name} must hold fields such as datasets: and methods:, not {type(grid).__name__}.")
+    need(
+        isinstance(grid, dict) and grid,
+        f"{name} must hold fields such as datasets: and methods:, not {type(grid).__name__}.",
+    )
     for k, v in grid.items():
         pick(k, FIELDS, f"field in {name}:")
-        need(k not in LISTS or (isinstance(v, list) and v), f"{name}: {k} must be a list with at least one entry, e.g. {k}: [1], not {v!r}.")
-        need(k not in ("settings", "parameters") or isinstance(v, dict), f"{name}: {k} must be a table of names and values, not {v!r}.")
+        need(
+            k not in LISTS or (isinstance(v, list) and v),
+            f"{name}: {k} must be a list with at least one entry, e.g. {k}: [1], not {v!r}.",
+        )
+        need(
+            k not in ("settings", "parameters") or isinstance(v, dict),
+            f"{name}: {k} must be a table of names and values, not {v!r}.",
+        )
     above = {k: v for k, v in grid.items() if k != "runs"}
     return [b for r in grid["runs"] for b in blocks(above | r, name)] if "runs" in grid else [above]
+
 
 def load_grid(name: str) -> list[dict[str, Any]]:
     "The blocks of a grid file."
     import yaml
+
     path = grid_path(name)
-    try: return blocks(yaml.safe_load(path.read_text(encoding="utf-8")), path.name)
-    except yaml.YAMLError as e: raise ValueError(f"{path} is no YAML: {' '.join(str(e).split())}") from None
+    try:
+        return blocks(yaml.safe_load(path.read_text(encoding="utf-8")), path.name)
+    except yaml.YAMLError as e:
+        raise ValueError(f"{path} is no YAML: {' '.join(str(e).split())}") from None
 
 # %% ../nbs/29_grids.ipynb #2ec08516
 PRESENTATION = {"plots", "ledger", "batch", "grids", "tables", "cli", "_modidx", "__init__"}
+
 
 @cache
 def code_identity(notebook: Path) -> str:
     "Hash of the code a result depends on: the package's modules, without those that only show or carry results, and the notebook's code cells."
     files = [p for p in sorted(Path(cmm_nb.__file__).parent.glob("*.py")) if p.stem not in PRESENTATION]
-    cells = [c["source"] for c in json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code" and "parameters" not in c["metadata"].get("tags", [])]
-    return content_hash([p.stem for p in files], [p.read_text(encoding="utf-8") for p in files], ["".join(s) for s in cells], cmm_nb.__version__)
+    cells = [
+        c["source"]
+        for c in json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
+        if c["cell_type"] == "code" and "parameters" not in c["metadata"].get("tags", [])
+    ]
+    return content_hash(
+        [p.stem for p in files],
+        [p.read_text(encoding="utf-8") for p in files],
+        ["".join(s) for s in cells],
+        cmm_nb.__version__,
+    )
+
 
 @cache
 def data_identity(dataset: str) -> str:
     "Hash of what `dataset` holds: a pack's file, or the content of a registered image set. `ValueError`, with the way out, when it is not here."
     if dataset.startswith("pack:"):
-        need(Path(dataset[5:]).is_file(), f"There is no feature pack {dataset[5:]}: check the path, or name the folder that holds it with CMM_DATA.")
+        need(
+            Path(dataset[5:]).is_file(),
+            f"There is no feature pack {dataset[5:]}: check the path, or name the folder that holds it with CMM_DATA.",
+        )
         return file_hash(dataset[5:], 16)
     return load_dataset(dataset).content
+
 
 @cache
 def weights_identity(encoder: str, pretrained: str) -> str:
     "What stands for an encoder's weights before they are loaded: the hash of their file, or their tag."
-    if encoder in ("embedded", EMBEDDED) and not pretrained: return file_hash(EMBEDDED_FILES/f"{EMBEDDED}.safetensors", 16)
+    if encoder in ("embedded", EMBEDDED) and not pretrained:
+        return file_hash(EMBEDDED_FILES / f"{EMBEDDED}.safetensors", 16)
     return file_hash(pretrained, 16) if Path(pretrained).is_file() else f"tag {pretrained}"
 
 # %% ../nbs/29_grids.ipynb #3ae0a9a3
 @dataclass(frozen=True)
 class Job:
     "One run: `parameters` for `notebook`, and the `cells` (dictionaries with key, asked, shots, seed, method) that it fills."
+
     notebook: Path
     parameters: dict[str, Any]
     cells: tuple[dict[str, Any], ...]
 
     @property
-    def run_id(self) -> str: return content_hash(self.notebook.stem, {k: v for k, v in self.parameters.items() if k != "device"}, digits=8)
+    def run_id(self) -> str:
+        return content_hash(
+            self.notebook.stem, {k: v for k, v in self.parameters.items() if k != "device"}, digits=8
+        )
+
     def __str__(self):
-        p = self.parameters; given = {a: p[a] for a in AXES if isinstance(p.get(a), list)}
-        size = ", ".join(f"{a} {' '.join(map(str, v))}" if a != "methods" or len(v) < 4 else f"{len(v)} methods" for a, v in given.items())
+        p = self.parameters
+        given = {a: p[a] for a in AXES if isinstance(p.get(a), list)}
+        size = ", ".join(
+            f"{a} {' '.join(map(str, v))}" if a != "methods" or len(v) < 4 else f"{len(v)} methods"
+            for a, v in given.items()
+        )
         name = slug(p["dataset"]) if "dataset" in p else self.notebook.stem
-        return " · ".join(o for o in (name, "" if p.get("dataset", "").startswith("pack:") else ":".join(filter(None, (p.get("encoder"), p.get("pretrained")))), "" if self.notebook.stem == "40_run" else self.notebook.stem, size) if o)
+        return " · ".join(
+            o
+            for o in (
+                name,
+                ""
+                if p.get("dataset", "").startswith("pack:")
+                else ":".join(filter(None, (p.get("encoder"), p.get("pretrained")))),
+                "" if self.notebook.stem == "40_run" else self.notebook.stem,
+                size,
+            )
+            if o
+        )
+
 
 def _encoder(text: str) -> dict[str, str]:
     name, _, weights = (text, "", "") if text.startswith(("hf-hub:", "local-dir:")) else text.partition(":")
     return dict(encoder=name, pretrained=weights)
 
+
 def _dataset(name: str) -> str:
     "A pack's path made absolute: from here, else from the folder of optional data."
-    if not name.startswith("pack:"): return name
-    path = Path(name[5:]); found = path if path.is_file() else (optional_data(name[5:], verbose=False) or path)
+    if not name.startswith("pack:"):
+        return name
+    path = Path(name[5:])
+    found = path if path.is_file() else (optional_data(name[5:], verbose=False) or path)
     return f"pack:{found.resolve() if found.is_file() else path}"
+
 
 def _methods(names: list[str]) -> list[str]:
     "`[all]` is every registered method."
-    if names != ["all"]: return names
+    if names != ["all"]:
+        return names
     from cmm_nb.methods import METHODS
+
     return list(METHODS)
 
-def _uses(notebook: Path, module: str) -> bool: return module in imports_of(notebook)
+
+def _uses(notebook: Path, module: str) -> bool:
+    return module in imports_of(notebook)
 
 # %% ../nbs/29_grids.ipynb #bb4dcefc
 def _content(v: Any) -> Any:
     "A parameter's value with the content of a pack in the place of its path."
-    if isinstance(v, list): return [_content(o) for o in v]
+    if isinstance(v, list):
+        return [_content(o) for o in v]
     return data_identity(_dataset(v)) if isinstance(v, str) and v.startswith("pack:") else v
+
 
 def _base(notebook: Path, parameters: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     "What all cells of a run share. A parameter at its default counts as not given."
-    dataset, encoder, weights = parameters.get("dataset", ""), parameters.get("encoder", ""), parameters.get("pretrained", "")
-    other = {k: _content(v) for k, v in parameters.items() if k not in ("dataset", "encoder", "pretrained", "device", "out", "settings", *AXES) and v != defaults.get(k)}
+    dataset, encoder, weights = (
+        parameters.get("dataset", ""),
+        parameters.get("encoder", ""),
+        parameters.get("pretrained", ""),
+    )
+    other = {
+        k: _content(v)
+        for k, v in parameters.items()
+        if k not in ("dataset", "encoder", "pretrained", "device", "out", "settings", *AXES)
+        and v != defaults.get(k)
+    }
     real, pack = _uses(notebook, "cmm_nb.features"), dataset.startswith("pack:")
-    return dict(notebook=notebook.stem, dataset=slug(dataset), data=data_identity(dataset) if real and dataset else "", encoder="" if pack else encoder,
-                weights="" if pack or not real else weights_identity(encoder, weights), other=other)
+    return dict(
+        notebook=notebook.stem,
+        dataset=slug(dataset),
+        data=data_identity(dataset) if real and dataset else "",
+        encoder="" if pack else encoder,
+        weights="" if pack or not real else weights_identity(encoder, weights),
+        other=other,
+    )
 
-def _cells(notebook: Path, parameters: dict[str, Any], defaults: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+
+def _cells(
+    notebook: Path, parameters: dict[str, Any], defaults: dict[str, Any]
+) -> tuple[dict[str, Any], ...]:
     base, full = _base(notebook, parameters, defaults), defaults | parameters
     if all(isinstance(full.get(a), list) for a in AXES):
-        own = [dict(shots=k, seed=s, method=m, settings=full.get("settings", {}).get(m, {})) for m in full["methods"] for k in full["shots"] for s in full["seeds"]]
-    else: own = [dict(parameters={k: v for k, v in full.items() if k not in ("out", "device", "dataset", "encoder", "pretrained")})]
+        own = [
+            dict(shots=k, seed=s, method=m, settings=full.get("settings", {}).get(m, {}))
+            for m in full["methods"]
+            for k in full["shots"]
+            for s in full["seeds"]
+        ]
+    else:
+        own = [
+            dict(
+                parameters={
+                    k: v
+                    for k, v in full.items()
+                    if k not in ("out", "device", "dataset", "encoder", "pretrained")
+                }
+            )
+        ]
     code = code_identity(notebook)
-    return tuple(o | dict(asked=content_hash(base, o, digits=16), key=content_hash(base, o, code, digits=16)) for o in own)
+    return tuple(
+        o | dict(asked=content_hash(base, o, digits=16), key=content_hash(base, o, code, digits=16))
+        for o in own
+    )
+
 
 def make_job(notebook: Path, parameters: dict[str, Any]) -> Job:
     "The job of one run, all of its cells. `ValueError` when its data is not here."
     defaults = {k: ast.literal_eval(v["default"]) for k, v in parameters_of(notebook).items()}
-    given = {k: defaults[k] for k in ("dataset", "encoder", "pretrained", *AXES) if k in defaults} | parameters
+    given = {
+        k: defaults[k] for k in ("dataset", "encoder", "pretrained", *AXES) if k in defaults
+    } | parameters
     return Job(notebook, given, _cells(notebook, given, defaults))
 
 # %% ../nbs/29_grids.ipynb #ec5c6224
 def _check(block: dict[str, Any], notebook: Path) -> None:
     "`ValueError` for a name in a block that the notebook, or this package, does not have."
-    asked = {dict(datasets="dataset", encoders="encoder").get(k, k): v for k, v in block.items() if k in ("datasets", "encoders", "settings", *AXES)}
+    asked = {
+        dict(datasets="dataset", encoders="encoder").get(k, k): v
+        for k, v in block.items()
+        if k in ("datasets", "encoders", "settings", *AXES)
+    }
     check_parameters(notebook, asked | block.get("parameters", {}))
-    for a in block.get("split", []): pick(a, AXES, "axis to split")
+    for a in block.get("split", []):
+        pick(a, AXES, "axis to split")
     if _uses(notebook, "cmm_nb.methods"):
         from cmm_nb.methods import METHODS
-        for m in [*_methods(block.get("methods", [])), *block.get("settings", {})]: pick(m, METHODS, "method")
+
+        for m in [*_methods(block.get("methods", [])), *block.get("settings", {})]:
+            pick(m, METHODS, "method")
     if _uses(notebook, "cmm_nb.features"):
-        for e in map(_encoder, block.get("encoders", [])): e["encoder"] in ("embedded", EMBEDDED) or _check_encoder(**e)
+        for e in map(_encoder, block.get("encoders", [])):
+            e["encoder"] in ("embedded", EMBEDDED) or _check_encoder(**e)
+
 
 def checked_notebook(block: dict[str, Any]) -> Path:
     "The notebook of a block; `ValueError` if there is none, or for any name in the block that is not known."
@@ -169,45 +310,74 @@ def checked_notebook(block: dict[str, Any]) -> Path:
     _check(block, notebook)
     return notebook
 
+
 @cache
 def _check_encoder(encoder: str, pretrained: str) -> None:
     from cmm_nb.encoders import _which_weights
+
     _which_weights(encoder, pretrained)
+
 
 def _runs_of(block: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
     "Notebook and parameters of each run of a block."
     notebook = checked_notebook(block)
     known = parameters_of(notebook)
     encoders = [_encoder(e) for e in block.get("encoders", [])] or [{}]
-    fixed = block.get("parameters", {}) | {k: block[k] for k in (*AXES, "settings") if k in block} | ({"methods": _methods(block["methods"])} if "methods" in block else {})
+    fixed = (
+        block.get("parameters", {})
+        | {k: block[k] for k in (*AXES, "settings") if k in block}
+        | ({"methods": _methods(block["methods"])} if "methods" in block else {})
+    )
     for dataset in map(_dataset, block.get("datasets", [])) if "datasets" in block else [None]:
         for encoder in encoders[:1] if (dataset or "").startswith("pack:") else encoders:
-            job = fixed | (dict(dataset=dataset) if dataset else {}) | {k: v for k, v in encoder.items() if k in known and not (dataset or "").startswith("pack:")}
-            axes = [[(a, [v]) for v in job.get(a, ast.literal_eval(known[a]["default"]))] for a in block.get("split", [])]
-            for values in itertools.product(*axes): yield notebook, job | dict(values)
+            job = (
+                fixed
+                | (dict(dataset=dataset) if dataset else {})
+                | {k: v for k, v in encoder.items() if k in known and not (dataset or "").startswith("pack:")}
+            )
+            axes = [
+                [(a, [v]) for v in job.get(a, ast.literal_eval(known[a]["default"]))]
+                for a in block.get("split", [])
+            ]
+            for values in itertools.product(*axes):
+                yield notebook, job | dict(values)
+
 
 def jobs_of(block: dict[str, Any]) -> Iterator[Job]:
     "The jobs of a block, all cells: one per data set and encoder, and per value of each axis in `split`. `ValueError` for names, or data, that are not there."
-    for notebook, parameters in _runs_of(block): yield make_job(notebook, parameters)
+    for notebook, parameters in _runs_of(block):
+        yield make_job(notebook, parameters)
 
 # %% ../nbs/29_grids.ipynb #6b609084
 def _rectangles(cells: Iterable[tuple[int, int, str]]) -> list[dict[str, list]]:
     "(shots, seed, method) triples as few products of lists; exact, in the order of first appearance."
     per_method: dict[str, dict[int, dict[int, None]]] = {}
-    for k, s, m in cells: per_method.setdefault(m, {}).setdefault(k, {})[s] = None
+    for k, s, m in cells:
+        per_method.setdefault(m, {}).setdefault(k, {})[s] = None
     boxes: dict[tuple, list] = {}
     for m, by_shots in per_method.items():
         groups: dict[tuple, list] = {}
-        for k, seeds in by_shots.items(): groups.setdefault(tuple(seeds), []).append(k)
-        for seeds, shots in groups.items(): boxes.setdefault((tuple(shots), seeds), []).append(m)
+        for k, seeds in by_shots.items():
+            groups.setdefault(tuple(seeds), []).append(k)
+        for seeds, shots in groups.items():
+            boxes.setdefault((tuple(shots), seeds), []).append(m)
     return [dict(shots=list(k), seeds=list(s), methods=m) for (k, s), m in boxes.items()]
+
 
 def missing_jobs(job: Job, done: set[str], by: str = "key") -> list[Job]:
     "`job` without its `done` cells, as few jobs as `_rectangles` gives; `by`: 'key', or 'asked' to take results of any code."
     left = [c for c in job.cells if c[by] not in done]
-    if len(left) in (0, len(job.cells)): return [job] if left else []
+    if len(left) in (0, len(job.cells)):
+        return [job] if left else []
     at = {(c["shots"], c["seed"], c["method"]): c for c in left}
-    return [replace(job, parameters=job.parameters | box, cells=tuple(at[k, s, m] for m in box["methods"] for k in box["shots"] for s in box["seeds"])) for box in _rectangles(at)]
+    return [
+        replace(
+            job,
+            parameters=job.parameters | box,
+            cells=tuple(at[k, s, m] for m in box["methods"] for k in box["shots"] for s in box["seeds"]),
+        )
+        for box in _rectangles(at)
+    ]
 
 # %% ../nbs/29_grids.ipynb #f60e68c0
 @dataclass
@@ -215,6 +385,7 @@ class Plan:
     """What a grid amounts to here: `jobs` to run and counts of cells.
 
     `absent` and `refused`: (data set, how to get it) for data that is not on this machine, of optional blocks and of the others; `later`: the runs that need it."""
+
     jobs: list[Job] = field(default_factory=list)
     cells: int = 0
     done: int = 0
@@ -223,55 +394,87 @@ class Plan:
     refused: list[tuple[str, str]] = field(default_factory=list)
     later: list[Job] = field(default_factory=list)
 
-def _one_line(e: BaseException) -> str: return " ".join(str(e).split()) or type(e).__name__
 
-def plan(grid: Sequence[dict[str, Any]], root="runs", force: bool = False, retry: bool = False, any_code: bool = False) -> Plan:
+def _one_line(e: BaseException) -> str:
+    return " ".join(str(e).split()) or type(e).__name__
+
+
+def plan(
+    grid: Sequence[dict[str, Any]],
+    root="runs",
+    force: bool = False,
+    retry: bool = False,
+    any_code: bool = False,
+) -> Plan:
     "Compare a grid's blocks with the ledger below `root`. `force` counts nothing as done, `retry` nothing as failed. `ValueError` for unknown names."
     have, by, out = read_ledger(root, failed=True), "asked" if any_code else "key", Plan()
     column = {"asked": "asked", "key": "cell"}[by]
     of = {s: set() if column not in have else set(have[column][have.status == s]) for s in ("ok", "failed")}
     skip = set() if force else of["ok"] | (set() if retry else of["failed"])
     seen: set[str] = set()
-    for block in grid: checked_notebook(block)
+    for block in grid:
+        checked_notebook(block)
     for block in grid:
         for one in [block | dict(datasets=[d]) for d in block.get("datasets", [])] or [block]:
-            try: jobs = list(jobs_of(one))
+            try:
+                jobs = list(jobs_of(one))
             except (ValueError, OSError) as e:
-                (out.absent if block.get("optional") else out.refused).append((one.get("datasets", ["?"])[0], _one_line(e))); out.later += [Job(*r, ()) for r in _runs_of(one)]; continue
+                (out.absent if block.get("optional") else out.refused).append(
+                    (one.get("datasets", ["?"])[0], _one_line(e))
+                )
+                out.later += [Job(*r, ()) for r in _runs_of(one)]
+                continue
             for job in jobs:
-                keys = {c[by] for c in job.cells} - seen; seen |= keys
-                out.cells += len(keys); out.done += len(keys & of["ok"]); out.failed += len(keys & of["failed"])
+                keys = {c[by] for c in job.cells} - seen
+                seen |= keys
+                out.cells += len(keys)
+                out.done += len(keys & of["ok"])
+                out.failed += len(keys & of["failed"])
                 out.jobs += missing_jobs(job, skip | ({c[by] for c in job.cells} - keys), by)
     return out
 
 # %% ../nbs/29_grids.ipynb #8b189e23
 def _new_folder(job: Job, root) -> Path:
-    base = out_folder(job.notebook, job.parameters, Path(root).resolve()); base.mkdir(parents=True, exist_ok=True)
+    base = out_folder(job.notebook, job.parameters, Path(root).resolve())
+    base.mkdir(parents=True, exist_ok=True)
     for i in itertools.count(1):
         with suppress(FileExistsError):
-            (out := base/f"{job.run_id}{f'-{i}' if i > 1 else ''}").mkdir(); return out
+            (out := base / f"{job.run_id}{f'-{i}' if i > 1 else ''}").mkdir()
+            return out
     raise AssertionError
+
 
 def run_job(notebook: str, out: str, parameters: dict[str, Any], **engine: Any) -> dict[str, Any]:
     "Execute one run in this process; its outcome as data: error (None if all went well), traceback, seconds."
     start = time.perf_counter()
-    try: execute(notebook, out, parameters, **engine); outcome: dict[str, Any] = dict(error=None, traceback="")
-    except Exception as e: outcome = dict(error=_one_line(e), traceback=getattr(e, "traceback", "") or traceback.format_exc())
+    try:
+        execute(notebook, out, parameters, **engine)
+        outcome: dict[str, Any] = dict(error=None, traceback="")
+    except Exception as e:
+        outcome = dict(error=_one_line(e), traceback=getattr(e, "traceback", "") or traceback.format_exc())
     return outcome | dict(run_seconds=round(time.perf_counter() - start, 3))
+
 
 def _watch_parent() -> None:
     "End this process, and the kernel in its group, when the batch that started it is gone."
+
     def wait():
         connection.wait([parent_process().sentinel])
-        if hasattr(os, "killpg"): os.killpg(0, 9)
+        if hasattr(os, "killpg"):
+            os.killpg(0, 9)
         os._exit(1)
+
     threading.Thread(target=wait, daemon=True).start()
+
 
 def _child(pipe, notebook: str, out: str, parameters: dict[str, Any], env: dict[str, str]) -> None:
     "What the process of a run does. The kernel is forked before there is a second thread."
-    if hasattr(os, "setpgrp"): os.setpgrp()                            # Ctrl-C reaches the batch alone, and the batch ends us
+    if hasattr(os, "setpgrp"):
+        os.setpgrp()  # Ctrl-C reaches the batch alone, and the batch ends us
     os.environ |= env
-    log = os.open(Path(out)/"run.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND); os.dup2(log, 1); os.dup2(log, 2)
+    log = os.open(Path(out) / "run.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
     engine = dict(kernel_manager_class=fork_kernel()) if can_fork() else {}
     _watch_parent()
     pipe.send(run_job(notebook, out, parameters, **engine))
@@ -281,129 +484,249 @@ def cores() -> int:
     "CPU cores this process may use."
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
+
 def gpus() -> list[str]:
     "Numbers of the NVIDIA GPUs here, or those that CUDA_VISIBLE_DEVICES allows."
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return [g for g in given.split(",") if g.strip()] if given is not None else sorted(p.name[6:] for p in Path("/dev").glob("nvidia[0-9]*"))
+    return (
+        [g for g in given.split(",") if g.strip()]
+        if given is not None
+        else sorted(p.name[6:] for p in Path("/dev").glob("nvidia[0-9]*"))
+    )
+
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+
 
 def _warm(jobs: Sequence[Job]) -> list[str]:
     "What the fork server imports: what papermill needs, whatever any of the notebooks does, and what loading images and encoders will ask for."
     found = dict.fromkeys(["papermill", "nbconvert", "ipykernel.kernelapp", "cmm_nb.grids"])
     for n in dict.fromkeys(j.notebook for j in jobs):
-        found |= dict.fromkeys(imports_of(n) + ["matplotlib_inline.backend_inline"]*_uses(n, "matplotlib.pyplot"))
-        if _uses(n, "cmm_nb.encoders") and any(not j.parameters.get("dataset", "").startswith("pack:") for j in jobs): found |= dict.fromkeys(["open_clip", "sklearn.datasets"])
+        found |= dict.fromkeys(
+            imports_of(n) + ["matplotlib_inline.backend_inline"] * _uses(n, "matplotlib.pyplot")
+        )
+        if _uses(n, "cmm_nb.encoders") and any(
+            not j.parameters.get("dataset", "").startswith("pack:") for j in jobs
+        ):
+            found |= dict.fromkeys(["open_clip", "sklearn.datasets"])
     return list(found)
+
 
 @contextmanager
 def _no_main() -> Iterator[None]:
     "Inside: processes start without importing the script that started them, which may have no `if __name__ == '__main__'`; a run does not need it."
-    main = sys.modules["__main__"]; kept = {k: main.__dict__.pop(k) for k in ("__file__", "__spec__") if k in main.__dict__}
+    main = sys.modules["__main__"]
+    kept = {k: main.__dict__.pop(k) for k in ("__file__", "__spec__") if k in main.__dict__}
     main.__spec__ = None
-    try: yield
-    finally: main.__dict__.update(kept)
+    try:
+        yield
+    finally:
+        main.__dict__.update(kept)
+
 
 def _end(process) -> None:
     "Kill a run's process and its kernel."
-    with suppress(OSError): os.killpg(process.pid, 9)
-    with suppress(OSError): process.kill()
+    with suppress(OSError):
+        os.killpg(process.pid, 9)
+    with suppress(OSError):
+        process.kill()
     process.join()
 
-def on_processes(jobs: Sequence[tuple[Job, Path]], workers: int) -> Iterator[tuple[Job, Path, dict[str, Any]]]:
+
+def on_processes(
+    jobs: Sequence[tuple[Job, Path]], workers: int
+) -> Iterator[tuple[Job, Path, dict[str, Any]]]:
     "Run jobs, `workers` at a time, each in a process of its own; yields each with its outcome as it ends. Closing the iterator ends what still runs."
-    from cmm_nb.grids import _child            # a new process finds it by this name, even when this function was defined in a notebook
+    from cmm_nb.grids import (
+        _child,
+    )  # a new process finds it by this name, even when this function was defined in a notebook
+
     ctx: Any = get_context("forkserver" if can_fork() else "spawn")
-    if can_fork(): ctx.set_forkserver_preload(_warm([j for j, _ in jobs]))
-    threads = {k: str(max(1, cores()//workers)) for k in THREADS}
+    if can_fork():
+        ctx.set_forkserver_preload(_warm([j for j, _ in jobs]))
+    threads = {k: str(max(1, cores() // workers)) for k in THREADS}
     free, running, waiting = gpus(), {}, iter(jobs)
-    before = {k: os.environ.get(k) for k in threads}; os.environ |= threads                # the server reads them when it imports torch
+    before = {k: os.environ.get(k) for k in threads}
+    os.environ |= threads  # the server reads them when it imports torch
     try:
         while True:
             for job, out in itertools.islice(waiting, workers - len(running)):
                 gpu = [free.pop(0)] if free else []
                 inlet, outlet = ctx.Pipe(duplex=False)
-                p = ctx.Process(target=_child, args=(outlet, str(job.notebook), str(out), job.parameters, threads | ({"CUDA_VISIBLE_DEVICES": gpu[0]} if gpu else {})))
-                with _no_main(): p.start()
-                outlet.close(); running[inlet] = (job, out, p, gpu)
-            if not running: return
+                p = ctx.Process(
+                    target=_child,
+                    args=(
+                        outlet,
+                        str(job.notebook),
+                        str(out),
+                        job.parameters,
+                        threads | ({"CUDA_VISIBLE_DEVICES": gpu[0]} if gpu else {}),
+                    ),
+                )
+                with _no_main():
+                    p.start()
+                outlet.close()
+                running[inlet] = (job, out, p, gpu)
+            if not running:
+                return
             for pipe in connection.wait(list(running)):
                 job, out, p, gpu = running[pipe]
-                try: outcome = pipe.recv()
-                except (EOFError, OSError): outcome = dict(error="The process of the run ended without a word; it may have been killed for lack of memory.", traceback="")
-                p.join(); pipe.close(); del running[pipe]; free += gpu
+                try:
+                    outcome = pipe.recv()
+                except (EOFError, OSError):
+                    outcome = dict(
+                        error="The process of the run ended without a word; it may have been killed for lack of memory.",
+                        traceback="",
+                    )
+                p.join()
+                pipe.close()
+                del running[pipe]
+                free += gpu
                 yield job, out, outcome
     finally:
-        for _, _, p, _ in running.values(): _end(p)
-        for k, v in before.items(): os.environ.pop(k, None) if v is None else os.environ.__setitem__(k, v)
+        for _, _, p, _ in running.values():
+            _end(p)
+        for k, v in before.items():
+            os.environ.pop(k, None) if v is None else os.environ.__setitem__(k, v)
 
 # %% ../nbs/29_grids.ipynb #217bb38c
-def on_ray(jobs: Sequence[tuple[Job, Path]], workers: int, address: str | None = None) -> Iterator[tuple[Job, Path, dict[str, Any]]]:
+def on_ray(
+    jobs: Sequence[tuple[Job, Path]], workers: int, address: str | None = None
+) -> Iterator[tuple[Job, Path, dict[str, Any]]]:
     "Run jobs as tasks of a Ray cluster (at `address`, default: a local one); yields each with its outcome as it ends."
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
     from ray._private import ray_constants
-    if not address: ray_constants.ENABLE_RAY_CLUSTER = False              # loopback only, Ray's own rule on macOS and Windows: elsewhere it turns 127.0.0.1 into the outer address
+
+    if not address:
+        ray_constants.ENABLE_RAY_CLUSTER = False  # loopback only, Ray's own rule on macOS and Windows: elsewhere it turns 127.0.0.1 into the outer address
     mine = not ray.is_initialized()
-    local: dict[str, Any] = {} if address else dict(num_cpus=cores(), include_dashboard=False, _node_ip_address="127.0.0.1")
-    if mine: ray.init(address=address, log_to_driver=False, logging_level="ERROR", **local)
+    local: dict[str, Any] = (
+        {} if address else dict(num_cpus=cores(), include_dashboard=False, _node_ip_address="127.0.0.1")
+    )
+    if mine:
+        ray.init(address=address, log_to_driver=False, logging_level="ERROR", **local)
     try:
-        threads = 1 if address else max(1, cores()//workers)
-        task = ray.remote(num_cpus=threads, num_gpus=min(1, ray.cluster_resources().get("GPU", 0)), max_retries=3)(run_job)
+        threads = 1 if address else max(1, cores() // workers)
+        task = ray.remote(
+            num_cpus=threads, num_gpus=min(1, ray.cluster_resources().get("GPU", 0)), max_retries=3
+        )(run_job)
         waiting = {task.remote(str(j.notebook), str(out), j.parameters): (j, out) for j, out in jobs}
         while waiting:
             (ref,), _ = ray.wait(list(waiting), num_returns=1)
             job, out = waiting.pop(ref)
-            try: outcome = ray.get(ref)
-            except ray.exceptions.RayError as e: outcome = dict(error=f"Ray gave the run up: {_one_line(e)[:300]}", traceback=str(e))
+            try:
+                outcome = ray.get(ref)
+            except ray.exceptions.RayError as e:
+                outcome = dict(error=f"Ray gave the run up: {_one_line(e)[:300]}", traceback=str(e))
             yield job, out, outcome
     finally:
         with suppress(Exception):
-            for ref in waiting: ray.cancel(ref, force=True)
-        if mine: ray.shutdown()
+            for ref in waiting:
+                ray.cancel(ref, force=True)
+        if mine:
+            ray.shutdown()
 
 # %% ../nbs/29_grids.ipynb #cc2a47ec
 def _cell_of(job: Job, row: dict[str, Any]) -> dict[str, Any] | None:
     "The cell that a row answers; 'cmm, alpha=0' answers 'cmm'."
-    if len(job.cells) == 1 and "method" not in job.cells[0]: return job.cells[0]
-    return next((c for c in job.cells if (c["shots"], c["seed"]) == (row.get("shots"), row.get("seed")) and (str(row.get("method")) + ", ").startswith(c["method"] + ", ")), None)
+    if len(job.cells) == 1 and "method" not in job.cells[0]:
+        return job.cells[0]
+    return next(
+        (
+            c
+            for c in job.cells
+            if (c["shots"], c["seed"]) == (row.get("shots"), row.get("seed"))
+            and (str(row.get("method")) + ", ").startswith(c["method"] + ", ")
+        ),
+        None,
+    )
+
 
 def settle(ledger: Ledger, job: Job, out: Path, outcome: dict[str, Any], root="runs") -> tuple[int, int]:
     "Enter a finished run into the ledger, in one entry; returns how many rows it gave and how many of its cells failed."
     from cmm_nb.results import read_rows
-    try: rows = read_rows(out/"result.json")
-    except ValueError as e: rows, outcome = [], outcome | dict(error=outcome["error"] or _one_line(e))
+
+    try:
+        rows = read_rows(out / "result.json")
+    except ValueError as e:
+        rows, outcome = [], outcome | dict(error=outcome["error"] or _one_line(e))
     pairs = [(r, c) for r in rows if (c := _cell_of(job, r))]
     answered = {c["key"] for _, c in pairs}
     good = [r | dict(cell=c["key"], asked=c["asked"], status="ok", error=None) for r, c in pairs]
-    who = {k: slug(v) if k == "dataset" else v for k, v in job.parameters.items() if k in ("dataset", "encoder", "pretrained")}
-    bad = [who | {k: v for k, v in c.items() if k not in ("key", "asked")} | dict(cell=c["key"], asked=c["asked"], status="failed", error=outcome["error"] or "The notebook wrote no row for it.", traceback=outcome["traceback"])
-           for c in job.cells if c["key"] not in answered]
+    who = {
+        k: slug(v) if k == "dataset" else v
+        for k, v in job.parameters.items()
+        if k in ("dataset", "encoder", "pretrained")
+    }
+    bad = [
+        who
+        | {k: v for k, v in c.items() if k not in ("key", "asked")}
+        | dict(
+            cell=c["key"],
+            asked=c["asked"],
+            status="failed",
+            error=outcome["error"] or "The notebook wrote no row for it.",
+            traceback=outcome["traceback"],
+        )
+        for c in job.cells
+        if c["key"] not in answered
+    ]
     folder = Path(os.path.relpath(out, Path(root).resolve())).as_posix()
-    ledger.append(good + bad, run=f"{job.run_id}-{time.time_ns():x}", notebook=job.notebook.stem, folder=folder, code=code_identity(job.notebook), run_seconds=outcome.get("run_seconds"), run_error=outcome["error"])
+    ledger.append(
+        good + bad,
+        run=f"{job.run_id}-{time.time_ns():x}",
+        notebook=job.notebook.stem,
+        folder=folder,
+        code=code_identity(job.notebook),
+        run_seconds=outcome.get("run_seconds"),
+        run_error=outcome["error"],
+    )
     return len(good), len(bad)
 
 # %% ../nbs/29_grids.ipynb #ee36a18f
-def run_grid(todo: Plan, root="runs", workers: int = 0, executor: str = "processes", address: str | None = None, progress: bool = True, say: Callable[[str], None] = print) -> int:
+def run_grid(
+    todo: Plan,
+    root="runs",
+    workers: int = 0,
+    executor: str = "processes",
+    address: str | None = None,
+    progress: bool = True,
+    say: Callable[[str], None] = print,
+) -> int:
     """Run a plan's jobs and enter each into the ledger as it ends; returns the number of cells that failed.
 
     `workers`: runs at a time (0: one per GPU, or per core). `executor`: 'processes' or 'ray'. Interrupted, it ends its runs; what has been entered stays."""
     from tqdm import tqdm
+
     pick(executor, ("processes", "ray"), "executor")
     workers = min(workers or len(gpus()) or cores(), max(1, len(todo.jobs)))
     ledger, lost, jobs = Ledger(root), 0, [(j, _new_folder(j, root)) for j in todo.jobs]
     results = on_ray(jobs, workers, address) if executor == "ray" else on_processes(jobs, workers)
-    with tqdm(total=sum(len(j.cells) for j in todo.jobs), unit="cell", disable=not progress, file=sys.stderr) as bar:
+    with tqdm(
+        total=sum(len(j.cells) for j in todo.jobs), unit="cell", disable=not progress, file=sys.stderr
+    ) as bar:
         try:
             for n, (job, out, outcome) in enumerate(results, 1):
-                rows, failed = settle(ledger, job, out, outcome, root); lost += failed
-                why = f"; {failed} cell{'s'*(failed > 1)} FAILED: {outcome['error']}" if failed else f"; but {outcome['error']}" if outcome["error"] else ""
-                with bar.external_write_mode(file=sys.stderr): say(f"[{n:>{len(str(len(jobs)))}}/{len(jobs)}] {job}: {rows} rows, {outcome.get('run_seconds', 0):.1f} s{why}")
+                rows, failed = settle(ledger, job, out, outcome, root)
+                lost += failed
+                why = (
+                    f"; {failed} cell{'s' * (failed > 1)} FAILED: {outcome['error']}"
+                    if failed
+                    else f"; but {outcome['error']}"
+                    if outcome["error"]
+                    else ""
+                )
+                with bar.external_write_mode(file=sys.stderr):
+                    say(
+                        f"[{n:>{len(str(len(jobs)))}}/{len(jobs)}] {job}: {rows} rows, {outcome.get('run_seconds', 0):.1f} s{why}"
+                    )
                 bar.update(len(job.cells))
         finally:
             results.close()
             for _, out in jobs:
-                with suppress(OSError): out.rmdir()                     # never begun
+                with suppress(OSError):
+                    out.rmdir()  # never begun
     return lost
 
 # %% ../nbs/29_grids.ipynb #8ff7b695
@@ -411,38 +734,102 @@ def run_one(notebook=None, root="runs", progress: bool = True, **parameters: Any
     "`run_notebook`, always run, and entered into the ledger below `root` whether it ends well or not. Raises as `run_notebook` does."
     notebook = Path(notebook or notebook_path()).resolve()
     check_parameters(notebook, parameters)
-    out = Path(parameters.get("out") or out_folder(notebook, parameters, root)).resolve(); (out/"result.json").unlink(missing_ok=True)
+    out = Path(parameters.get("out") or out_folder(notebook, parameters, root)).resolve()
+    (out / "result.json").unlink(missing_ok=True)
     start, error, trace = time.perf_counter(), None, ""
-    try: return execute(notebook, out, parameters, progress)
-    except RunError as e: error, trace = _one_line(e), e.traceback; raise
+    try:
+        return execute(notebook, out, parameters, progress)
+    except RunError as e:
+        error, trace = _one_line(e), e.traceback
+        raise
     finally:
-        if error or (out/"result.json").exists():
-            with suppress(ValueError): settle(Ledger(root), make_job(notebook, parameters), out, dict(error=error, traceback=trace, run_seconds=round(time.perf_counter() - start, 3)), root)
+        if error or (out / "result.json").exists():
+            with suppress(ValueError):
+                settle(
+                    Ledger(root),
+                    make_job(notebook, parameters),
+                    out,
+                    dict(error=error, traceback=trace, run_seconds=round(time.perf_counter() - start, 3)),
+                    root,
+                )
+
 
 def override(grid: Sequence[dict[str, Any]], given: dict[str, Any]) -> list[dict[str, Any]]:
     "Set fields, or parameters of the notebook, in all blocks; a text for a list is taken apart at its commas."
-    fields = {k: v.split(",") if k in LISTS and isinstance(v, str) else v for k, v in given.items() if k in FIELDS and k != "runs"}
+    fields = {
+        k: v.split(",") if k in LISTS and isinstance(v, str) else v
+        for k, v in given.items()
+        if k in FIELDS and k != "runs"
+    }
     other = {k: v for k, v in given.items() if k not in fields}
-    return [o for b in grid or [{}] for o in blocks(b | fields | ({"parameters": b.get("parameters", {}) | other} if other else {}), "the grid")]
+    return [
+        o
+        for b in grid or [{}]
+        for o in blocks(
+            b | fields | ({"parameters": b.get("parameters", {}) | other} if other else {}), "the grid"
+        )
+    ]
+
 
 def missing_weights(encoder: str, pretrained: str) -> str:
     "Empty when the weights of an encoder are on this machine, else how to get them."
-    if encoder in ("embedded", EMBEDDED) or not pretrained or pretrained == "random" or Path(pretrained).is_file(): return ""
+    if (
+        encoder in ("embedded", EMBEDDED)
+        or not pretrained
+        or pretrained == "random"
+        or Path(pretrained).is_file()
+    ):
+        return ""
     import open_clip
     from huggingface_hub import try_to_load_from_cache
+
     cfg = open_clip.get_pretrained_cfg(encoder, pretrained) or {}
-    repo, _, _ = (cfg.get("hf_hub") or "").partition(":"); names = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-    cached = any(isinstance(try_to_load_from_cache(repo.strip("/"), n), str) for n in names) if repo else False
-    cached = cached or (Path.home()/".cache"/"clip"/Path(cfg.get("url") or "none").name).is_file()
-    return "" if cached else f"not on this machine: the first run fetches them where there is a network; without one, bring the file and write {encoder}:/path/to/file in encoders"
+    repo, _, _ = (cfg.get("hf_hub") or "").partition(":")
+    names = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+    cached = (
+        any(isinstance(try_to_load_from_cache(repo.strip("/"), n), str) for n in names) if repo else False
+    )
+    cached = cached or (Path.home() / ".cache" / "clip" / Path(cfg.get("url") or "none").name).is_file()
+    return (
+        ""
+        if cached
+        else f"not on this machine: the first run fetches them where there is a network; without one, bring the file and write {encoder}:/path/to/file in encoders"
+    )
+
 
 def describe(todo: Plan, grid: Sequence[dict[str, Any]]) -> str:
     "What a dry run prints: the runs, what they cost by the grid's own estimate, and what this machine lacks."
-    n, lines = len(todo.jobs), list(dict.fromkeys(b.get(k, "") for b in grid for k in ("title", "about") if b.get(k)))
-    lines.append(f"{todo.cells} cells: {todo.done} done, {todo.failed} failed before; to do: {sum(len(j.cells) for j in todo.jobs)} cells in {n} run{'s'*(n != 1)}")
-    cost = [f"{sum(v):g} {k}" for k in ("minutes", "gigabytes") if (v := list({id(b): b[k] for b in grid if k in b}.values())[:1])]
-    lines += [f"the grid's estimate, whole: {', '.join(cost)}"]*bool(cost) + [f"  run  {j}" for j in todo.jobs] + [f"  run when its data is here  {j}" for j in todo.later]
-    weights = {(p["encoder"], p["pretrained"]) for j in todo.jobs if (p := j.parameters).get("encoder") and p.get("pretrained")} | {tuple(_encoder(e).values()) for b in grid for e in b.get("encoders", []) if todo.refused or todo.absent}
-    lines += [f"  missing weights  {':'.join(w)}: {how}" for w in sorted(weights) if (how := missing_weights(*w))]
-    lines += [f"  missing data  {d}: {how}" for d, how in dict(todo.refused).items()] + [f"  left out, optional data  {d}: {how}" for d, how in dict(todo.absent).items()]
+    n, lines = (
+        len(todo.jobs),
+        list(dict.fromkeys(b.get(k, "") for b in grid for k in ("title", "about") if b.get(k))),
+    )
+    lines.append(
+        f"{todo.cells} cells: {todo.done} done, {todo.failed} failed before; to do: {sum(len(j.cells) for j in todo.jobs)} cells in {n} run{'s' * (n != 1)}"
+    )
+    cost = [
+        f"{sum(v):g} {k}"
+        for k in ("minutes", "gigabytes")
+        if (v := list({id(b): b[k] for b in grid if k in b}.values())[:1])
+    ]
+    lines += (
+        [f"the grid's estimate, whole: {', '.join(cost)}"] * bool(cost)
+        + [f"  run  {j}" for j in todo.jobs]
+        + [f"  run when its data is here  {j}" for j in todo.later]
+    )
+    weights = {
+        (p["encoder"], p["pretrained"])
+        for j in todo.jobs
+        if (p := j.parameters).get("encoder") and p.get("pretrained")
+    } | {
+        tuple(_encoder(e).values())
+        for b in grid
+        for e in b.get("encoders", [])
+        if todo.refused or todo.absent
+    }
+    lines += [
+        f"  missing weights  {':'.join(w)}: {how}" for w in sorted(weights) if (how := missing_weights(*w))
+    ]
+    lines += [f"  missing data  {d}: {how}" for d, how in dict(todo.refused).items()] + [
+        f"  left out, optional data  {d}: {how}" for d, how in dict(todo.absent).items()
+    ]
     return "\n".join(lines)

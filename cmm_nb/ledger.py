@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, Iterator, Sequence
 
 from .core import atomic_path, content_hash, need
 
-if TYPE_CHECKING: import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 # %% ../nbs/27_ledger.ipynb #d26bf5c1
-SIDE = ("per_class_accuracy",)      # too wide for a ledger; they stay in result.json
+SIDE = ("per_class_accuracy",)  # too wide for a ledger; they stay in result.json
+
 
 def pack_entry(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     "Rows (flat dictionaries) as {'n', 'shared': values all rows agree on, 'columns': name -> list of n}; the names in `SIDE` are left out."
@@ -27,12 +29,26 @@ def pack_entry(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     shared = {k: v[0] for k, v in columns.items() if all(o == v[0] for o in v)}
     return dict(n=len(rows), shared=shared, columns={k: v for k, v in columns.items() if k not in shared})
 
+
 def unpack_entry(entry: dict[str, Any]) -> list[dict[str, Any]]:
     "The rows of an entry, as `pack_entry` was given them."
     return [entry["shared"] | {k: v[i] for k, v in entry["columns"].items()} for i in range(entry["n"])]
 
 # %% ../nbs/27_ledger.ipynb #3e2285b4
-KEY = ("dataset", "pack_hash", "split_hash", "shots", "seed", "encoder", "weights_hash", "templates_hash", "method", "settings", "code")
+KEY = (
+    "dataset",
+    "pack_hash",
+    "split_hash",
+    "shots",
+    "seed",
+    "encoder",
+    "weights_hash",
+    "templates_hash",
+    "method",
+    "settings",
+    "code",
+)
+
 
 def row_key(row: dict[str, Any]) -> str:
     "Hash of what identifies a result: data set, shots, seed, encoder, method, settings, and the hashes of split, weights, prompts and code."
@@ -41,9 +57,10 @@ def row_key(row: dict[str, Any]) -> str:
 # %% ../nbs/27_ledger.ipynb #b6718476
 class Ledger:
     "Appends entries to a segment of its own below `root`/ledger. One object per process."
+
     def __init__(self, root="runs"):
-        self.folder, self.torn = Path(root)/"ledger", False
-        self.segment = self.folder/f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(3)}.jsonl"
+        self.folder, self.torn = Path(root) / "ledger", False
+        self.segment = self.folder / f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(3)}.jsonl"
 
     def append(self, rows: Sequence[dict[str, Any]], **run: Any) -> None:
         "Add `rows`, each with the values of `run`; on disk when this returns. `run` should hold a run's id, its folder and status."
@@ -54,21 +71,28 @@ class Ledger:
         self.folder.mkdir(parents=True, exist_ok=True)
         fd = os.open(self.segment, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
         try:
-            line, self.torn = b"\n"*self.torn + line, True
-            while line: line = line[os.write(fd, line):]
-            os.fsync(fd); self.torn = False
-        finally: os.close(fd)
+            line, self.torn = b"\n" * self.torn + line, True
+            while line:
+                line = line[os.write(fd, line) :]
+            os.fsync(fd)
+            self.torn = False
+        finally:
+            os.close(fd)
 
 # %% ../nbs/27_ledger.ipynb #e5200d60
 def _lines(root) -> Iterator[bytes]:
-    for segment in sorted((Path(root)/"ledger").glob("*.jsonl")): yield from segment.read_bytes().splitlines()
+    for segment in sorted((Path(root) / "ledger").glob("*.jsonl")):
+        yield from segment.read_bytes().splitlines()
+
 
 def read_entries(root="runs") -> tuple[list[dict[str, Any]], int]:
     "All entries below `root`, oldest first, and the number of torn lines that were passed over."
     entries, torn = [], 0
     for line in _lines(root):
-        try: entries.append(json.loads(line)) if line else None
-        except ValueError: torn += 1
+        try:
+            entries.append(json.loads(line)) if line else None
+        except ValueError:
+            torn += 1
     return sorted(entries, key=lambda e: e["at"]), torn
 
 # %% ../nbs/27_ledger.ipynb #215ddeee
@@ -78,38 +102,59 @@ def _columns(entries: Sequence[dict[str, Any]]) -> dict[str, list]:
     columns: dict[str, list] = {k: [] for k in names}
     for e in entries:
         n, shared, own = e["n"], e["shared"], e["columns"]
-        for k, column in columns.items(): column.extend(own[k] if k in own else [shared.get(k)]*n)
+        for k, column in columns.items():
+            column.extend(own[k] if k in own else [shared.get(k)] * n)
     return columns
+
 
 def _current(columns: dict[str, list], failed: bool) -> list[int] | None:
     "Row numbers to keep: of each cell those of its last good run or, with `failed`, of its last run if it never had a good one. None keeps all."
     n = len(next(iter(columns.values()), []))
-    cell, run, status = (columns.get(k) or [None]*n for k in ("cell", "run", "status"))
-    if "failed" not in set(status) and len(set(cell)) == n: return None
+    cell, run, status = (columns.get(k) or [None] * n for k in ("cell", "run", "status"))
+    if "failed" not in set(status) and len(set(cell)) == n:
+        return None
     good = {c: r for c, r, s in zip(cell, run, status) if s != "failed"}
     last = (dict(zip(cell, run)) | good) if failed else good
-    return [i for i, (c, r, s) in enumerate(zip(cell, run, status)) if c is None or (last.get(c) == r and (s != "failed" or c not in good))]
+    return [
+        i
+        for i, (c, r, s) in enumerate(zip(cell, run, status))
+        if c is None or (last.get(c) == r and (s != "failed" or c not in good))
+    ]
+
 
 def read_ledger(root="runs", failed: bool = False, history: bool = False) -> "pd.DataFrame":
     """The rows of the ledger below `root` as a data frame, oldest first. Empty when there are none; `.attrs['torn']` counts unreadable lines.
 
     `failed`: also cells that only failed, with `status`, `error`, `notebook` and `traceback`. `history`: every row ever written."""
     import pandas as pd
+
     entries, torn = read_entries(root)
     columns = _columns(entries)
     if not history and (keep := _current(columns, failed)) is not None:
         columns = {k: [v[i] for i in keep] for k, v in columns.items()}
-    frame = pd.DataFrame(columns); frame.attrs["torn"] = torn
+    frame = pd.DataFrame(columns)
+    frame.attrs["torn"] = torn
     return frame
 
 # %% ../nbs/27_ledger.ipynb #54373790
 def export_ledger(path, root="runs", failed: bool = True) -> Path:
     "Write the ledger below `root` to `path`, a .csv or .parquet file, whole or not at all; nested values as JSON."
     path, frame = Path(path), read_ledger(root, failed=failed)
-    need(path.suffix in (".csv", ".parquet"), f"A ledger is exported to a .csv or .parquet file, not {path.name!r}.")
-    need(len(frame), f"The ledger in {Path(root)/'ledger'} has no rows yet: run `cmm batch` first, or name another folder with --runs.")
-    def flat(v): return json.dumps(v, ensure_ascii=False) if isinstance(v, (dict, list)) else v
+    need(
+        path.suffix in (".csv", ".parquet"),
+        f"A ledger is exported to a .csv or .parquet file, not {path.name!r}.",
+    )
+    need(
+        len(frame),
+        f"The ledger in {Path(root) / 'ledger'} has no rows yet: run `cmm batch` first, or name another folder with --runs.",
+    )
+
+    def flat(v):
+        return json.dumps(v, ensure_ascii=False) if isinstance(v, (dict, list)) else v
+
     for k in frame.columns:
-        if frame[k].dtype == object: frame[k] = frame[k].map(flat)
-    with atomic_path(path) as tmp: frame.to_csv(tmp, index=False) if path.suffix == ".csv" else frame.to_parquet(tmp)
+        if frame[k].dtype == object:
+            frame[k] = frame[k].map(flat)
+    with atomic_path(path) as tmp:
+        frame.to_csv(tmp, index=False) if path.suffix == ".csv" else frame.to_parquet(tmp)
     return path

@@ -16,6 +16,7 @@ def map_features(z: torch.Tensor, W: torch.Tensor) -> torch.Tensor:
     "z' = norm(z (W + I)^T), eq 6: unit image rows (..., n, d) through maps (..., d, d)."
     return l2norm(z + z @ W.mT)
 
+
 def scores(z: torch.Tensor, T: torch.Tensor) -> torch.Tensor:
     "Cosines (..., n, C) of unit rows (..., n, d) with prototypes (..., C, d) of any length, eq 7."
     return z @ l2norm(T).mT
@@ -23,14 +24,17 @@ def scores(z: torch.Tensor, T: torch.Tensor) -> torch.Tensor:
 # %% ../nbs/11_mapper.ipynb #ae4cb532
 INITS = ("kaiming_linear", "kaiming", "zeros")
 
+
 def init_map(d: int, how: str = "kaiming_linear", seed: int = 0, layers: int = 1) -> torch.Tensor:
     "W at the start, (d, d) or (layers, d, d): 'kaiming_linear' U(+-1/sqrt d) as nn.Linear, 'kaiming' N(0, 2/d), or 'zeros'."
     pick(how, INITS, "init")
     g = torch.Generator().manual_seed(seed)
     shape = (d, d) if layers == 1 else (layers, d, d)
-    if how == "zeros": return torch.zeros(shape)
-    if how == "kaiming": return torch.randn(shape, generator=g) * math.sqrt(2/d)
-    return (torch.rand(shape, generator=g)*2 - 1) / math.sqrt(d)
+    if how == "zeros":
+        return torch.zeros(shape)
+    if how == "kaiming":
+        return torch.randn(shape, generator=g) * math.sqrt(2 / d)
+    return (torch.rand(shape, generator=g) * 2 - 1) / math.sqrt(d)
 
 # %% ../nbs/11_mapper.ipynb #1d56ee01
 def map_nonlinear(z: torch.Tensor, W: torch.Tensor, final_relu: bool = True) -> torch.Tensor:
@@ -41,5 +45,6 @@ def map_nonlinear(z: torch.Tensor, W: torch.Tensor, final_relu: bool = True) -> 
     L, h = W.shape[-3], z
     for i in range(L):
         h = h + h @ W[..., i, :, :].mT
-        if i < L - 1 or final_relu: h = h.relu()
+        if i < L - 1 or final_relu:
+            h = h.relu()
     return l2norm(h)

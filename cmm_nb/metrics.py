@@ -17,6 +17,7 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
     s = logits - logits.max(-1, keepdims=True)
     return s - np.log(np.exp(s).sum(-1, keepdims=True))
 
+
 def nll(logits: np.ndarray, y: np.ndarray) -> float:
     "Mean negative log-likelihood, in nats, of labels y (n,) under logits (n, C)."
     return float(-np.take_along_axis(log_softmax(logits), y[:, None], 1).mean())
@@ -35,6 +36,7 @@ def evaluate(logits, y) -> dict[str, Any]:
     "accuracy, per_class_accuracy (list, None for a class without images), nll and ece of logits (n, C) against labels (n,)."
     s, y = (np.asarray(o.detach().cpu() if hasattr(o, "detach") else o) for o in (logits, y))
     need(len(s) == len(y) > 0, f"{len(s)} rows of logits for {len(y)} labels.")
-    s = s.astype(np.float64); hit = s.argmax(-1) == y
+    s = s.astype(np.float64)
+    hit = s.argmax(-1) == y
     per_class = [float(hit[y == c].mean()) if (y == c).any() else None for c in range(s.shape[1])]
     return dict(accuracy=float(hit.mean()), per_class_accuracy=per_class, nll=nll(s, y), ece=ece(s, y))

@@ -23,6 +23,7 @@ class FeaturePack:
 
     `flip` (n, d): the mirrored images, or None; `crops`: more views of them, each (n, d). `texts` (C, M, d): the raw features of every class in
     every template, or None. `meta`: where it came from. Raises `ValueError` for what does not fit together."""
+
     image: np.ndarray
     text: np.ndarray
     label: np.ndarray | None = None
@@ -37,21 +38,40 @@ class FeaturePack:
 
     def __post_init__(self):
         for k in ("image", "text", "flip"):
-            if getattr(self, k) is not None: setattr(self, k, unit_rows(getattr(self, k), f"{self.name}: {k}"))
+            if getattr(self, k) is not None:
+                setattr(self, k, unit_rows(getattr(self, k), f"{self.name}: {k}"))
         self.crops = [unit_rows(c, f"{self.name}: crops") for c in self.crops]
         _check_widths(self)
-        if self.texts is not None: self.texts = _check_texts(self)
-        if self.label is not None: _check_labels(self)
+        if self.texts is not None:
+            self.texts = _check_texts(self)
+        if self.label is not None:
+            _check_labels(self)
 
     @property
-    def views(self) -> list[np.ndarray]: "`image`, and after it the other views that there are."; return [self.image] + [self.flip]*(self.flip is not None) + self.crops
+    def views(self) -> list[np.ndarray]:
+        "`image`, and after it the other views that there are."
+        return [self.image] + [self.flip] * (self.flip is not None) + self.crops
+
     @cached_property
-    def hash(self) -> str: return content_hash(self.image, self.text, self.label, self.split, self.logit_scale, *self.views[1:])
+    def hash(self) -> str:
+        return content_hash(self.image, self.text, self.label, self.split, self.logit_scale, *self.views[1:])
+
     @cached_property
     def protocol(self) -> Protocol:
         "The pack's rules: its own parts; images of the training side whose embedding stands in a later part too are set aside."
-        return Protocol(self.label, self.split, self.class_names, row_keys(self.image), "drop", notes=tuple(self.meta.get("notes", ())), name=self.name)
-    def __len__(self): return len(self.image)
+        return Protocol(
+            self.label,
+            self.split,
+            self.class_names,
+            row_keys(self.image),
+            "drop",
+            notes=tuple(self.meta.get("notes", ())),
+            name=self.name,
+        )
+
+    def __len__(self):
+        return len(self.image)
+
     def __repr__(self):
         classes = f"{len(self.class_names)} classes" if self.class_names else "pairs"
         return f"{self.name}: {len(self)} images x {self.image.shape[1]}, {classes}, logit_scale {self.logit_scale:g}, hash {self.hash}"
@@ -60,59 +80,105 @@ class FeaturePack:
 def unit_rows(x, name: str = "features") -> np.ndarray:
     "Rows (n, d) as float32 unit rows: `x` itself where it holds these already. `ValueError` for what `as_rows` refuses."
     x = as_rows(x, name).numpy()
-    parts = (x[i:i + (1 << 14)] for i in range(0, len(x), 1 << 14))
+    parts = (x[i : i + (1 << 14)] for i in range(0, len(x), 1 << 14))
     return x if all(np.abs(np.einsum("nd,nd->n", p, p) - 1).max() < 1e-5 for p in parts) else l2norm(x)
+
 
 def _check_widths(p: FeaturePack) -> None:
     n, d = p.image.shape
-    need(p.text.shape[1] == d, f"{p.name}: image embeddings are {d} wide and text embeddings {p.text.shape[1]}: they must come from one encoder.")
-    for view in p.views: need(view.shape == (n, d), f"{p.name}: flip and crops must have the shape of image, {(n, d)}, not {view.shape}.")
-    need(np.isfinite(p.logit_scale) and p.logit_scale > 0, f"{p.name}: logit_scale must be positive, not {p.logit_scale}.")
+    need(
+        p.text.shape[1] == d,
+        f"{p.name}: image embeddings are {d} wide and text embeddings {p.text.shape[1]}: they must come from one encoder.",
+    )
+    for view in p.views:
+        need(
+            view.shape == (n, d),
+            f"{p.name}: flip and crops must have the shape of image, {(n, d)}, not {view.shape}.",
+        )
+    need(
+        np.isfinite(p.logit_scale) and p.logit_scale > 0,
+        f"{p.name}: logit_scale must be positive, not {p.logit_scale}.",
+    )
+
 
 def _check_texts(p: FeaturePack) -> np.ndarray:
-    C, d = p.text.shape; t = np.asarray(p.texts)
-    need(t.ndim == 3 and t.shape[0] == C and t.shape[2] == d, f"{p.name}: texts must be (classes, templates, width) = ({C}, M, {d}), not shape {t.shape}.")
+    C, d = p.text.shape
+    t = np.asarray(p.texts)
+    need(
+        t.ndim == 3 and t.shape[0] == C and t.shape[2] == d,
+        f"{p.name}: texts must be (classes, templates, width) = ({C}, M, {d}), not shape {t.shape}.",
+    )
     return as_rows(t.reshape(-1, d), f"{p.name}: texts").numpy().reshape(t.shape)
+
 
 def _check_labels(p: FeaturePack) -> None:
     C = len(p.text)
     p.class_names = [str(c) for c in (p.class_names if p.class_names is not None else range(C))]
     p.label = np.asarray(p.label)
-    need(p.label.dtype.kind in "iu", f"{p.name}: label must hold class numbers (integers), not {p.label.dtype}.")
+    need(
+        p.label.dtype.kind in "iu",
+        f"{p.name}: label must hold class numbers (integers), not {p.label.dtype}.",
+    )
     need(len(p.class_names) == C, f"{p.name}: {len(p.class_names)} class names for {C} text embeddings.")
     need(len(p.label) == len(p), f"{p.name}: {len(p.label)} labels for {len(p)} images.")
-    need(0 <= p.label.min() and p.label.max() < C, f"{p.name}: labels go from {p.label.min()} to {p.label.max()}, but there are {C} classes (numbers 0 to {C - 1}).")
+    need(
+        0 <= p.label.min() and p.label.max() < C,
+        f"{p.name}: labels go from {p.label.min()} to {p.label.max()}, but there are {C} classes (numbers 0 to {C - 1}).",
+    )
     p.label = p.label.astype(np.int64)
     p.split = np.full(len(p), "train") if p.split is None else np.asarray(p.split).astype(str)
     odd = sorted(set(p.split.tolist()) - {"train", "val", "test"})
-    need(len(p.split) == len(p) and not odd, f"{p.name}: split must say train, val or test for each of {len(p)} images" + (f", not {odd[0]!r}." if odd else "."))
+    need(
+        len(p.split) == len(p) and not odd,
+        f"{p.name}: split must say train, val or test for each of {len(p)} images"
+        + (f", not {odd[0]!r}." if odd else "."),
+    )
 
 # %% ../nbs/09_packs.ipynb #fee890ce
 ARRAYS, STRINGS = ("image", "text", "label", "flip", "texts"), ("class_names", "split")
 
+
 def save_pack(pack: FeaturePack, path) -> Path:
     "Write `pack` to `path`, a .npz or .safetensors file, whole or not at all."
     path = Path(path)
-    arrays = {k: getattr(pack, k) for k in ARRAYS if getattr(pack, k) is not None} | ({"crops": np.stack(pack.crops)} if pack.crops else {})
+    arrays = {k: getattr(pack, k) for k in ARRAYS if getattr(pack, k) is not None} | (
+        {"crops": np.stack(pack.crops)} if pack.crops else {}
+    )
     strings = {k: [str(o) for o in getattr(pack, k)] for k in STRINGS if getattr(pack, k) is not None}
-    need(path.suffix in (".npz", ".safetensors"), f"A pack is a .npz or .safetensors file, not {path.name!r}.")
+    need(
+        path.suffix in (".npz", ".safetensors"), f"A pack is a .npz or .safetensors file, not {path.name!r}."
+    )
     with atomic_path(path) as tmp:
         if path.suffix == ".npz":
-            with open(tmp, "wb") as f: np.savez_compressed(f, **arrays, **strings, logit_scale=pack.logit_scale, meta=json.dumps(pack.meta))
+            with open(tmp, "wb") as f:
+                np.savez_compressed(
+                    f, **arrays, **strings, logit_scale=pack.logit_scale, meta=json.dumps(pack.meta)
+                )
         else:
             from safetensors.numpy import save_file
-            header = {k: json.dumps(v) for k, v in {**strings, "logit_scale": pack.logit_scale, "meta": pack.meta}.items()}
+
+            header = {
+                k: json.dumps(v)
+                for k, v in {**strings, "logit_scale": pack.logit_scale, "meta": pack.meta}.items()
+            }
             save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, tmp, metadata=header)
     return path
 
 # %% ../nbs/09_packs.ipynb #b381f87a
 def _read_npz(path: Path) -> dict[str, Any]:
-    with np.load(path, allow_pickle=False) as f: return {k: f[k] for k in f.files}
+    with np.load(path, allow_pickle=False) as f:
+        return {k: f[k] for k in f.files}
+
 
 def _read_safetensors(path: Path) -> dict[str, Any]:
     from safetensors import safe_open
-    with safe_open(path, "pt") as f:      # PyTorch's tensors stay in the file until they are looked at
-        return {k: f.get_tensor(k) for k in f.keys()} | {k: json.loads(v) for k, v in (f.metadata() or {}).items() if k in STRINGS + ("logit_scale", "meta")}
+
+    with safe_open(path, "pt") as f:  # PyTorch's tensors stay in the file until they are looked at
+        return {k: f.get_tensor(k) for k in f.keys()} | {
+            k: json.loads(v)
+            for k, v in (f.metadata() or {}).items()
+            if k in STRINGS + ("logit_scale", "meta")
+        }
 
 # %% ../nbs/09_packs.ipynb #3ba48024
 def load_pack(path) -> FeaturePack:
@@ -121,11 +187,23 @@ def load_pack(path) -> FeaturePack:
     Raises `ValueError` when the file is absent, broken, holds pickled objects or lacks `image` or `text`."""
     path = Path(path)
     need(path.is_file(), f"There is no feature pack {path}: check the path.")
-    need(path.suffix in (".npz", ".safetensors"), f"A pack is a .npz or .safetensors file, not {path.name!r}.")
-    try: raw = (_read_npz if path.suffix == ".npz" else _read_safetensors)(path)
+    need(
+        path.suffix in (".npz", ".safetensors"), f"A pack is a .npz or .safetensors file, not {path.name!r}."
+    )
+    try:
+        raw = (_read_npz if path.suffix == ".npz" else _read_safetensors)(path)
     except Exception as e:
-        raise ValueError(f"The feature pack {path} cannot be read ({type(e).__name__}: {str(e).splitlines()[0] if str(e) else ''}): it is cut short, damaged, or holds pickled objects; write it again.") from e
-    for k in ("image", "text"): need(k in raw, f"The feature pack {path} has no array {k!r}; it holds {', '.join(sorted(raw))}.")
-    meta = raw.get("meta", {}); meta = json.loads(str(meta)) if not isinstance(meta, dict) else meta
-    return FeaturePack(**{k: raw.get(k) for k in ARRAYS + STRINGS}, crops=list(raw.get("crops", [])), logit_scale=float(raw.get("logit_scale", 100.0)),
-                       name=path.stem, meta=meta)
+        raise ValueError(
+            f"The feature pack {path} cannot be read ({type(e).__name__}: {str(e).splitlines()[0] if str(e) else ''}): it is cut short, damaged, or holds pickled objects; write it again."
+        ) from e
+    for k in ("image", "text"):
+        need(k in raw, f"The feature pack {path} has no array {k!r}; it holds {', '.join(sorted(raw))}.")
+    meta = raw.get("meta", {})
+    meta = json.loads(str(meta)) if not isinstance(meta, dict) else meta
+    return FeaturePack(
+        **{k: raw.get(k) for k in ARRAYS + STRINGS},
+        crops=list(raw.get("crops", [])),
+        logit_scale=float(raw.get("logit_scale", 100.0)),
+        name=path.stem,
+        meta=meta,
+    )

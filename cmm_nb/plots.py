@@ -19,13 +19,22 @@ from .gap import bures_w2, gap_per_dimension, gaussian_gap_pca2, pca2
 PALETTE = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#000000"]
 MARKERS = "osD^vP*X"
 
+
 def save_figure(fig, path) -> list[Path]:
     "Write a figure as PNG and SVG beside each other, the same bytes each time; returns both paths."
     import matplotlib.pyplot as plt
-    out = [Path(f"{path}{s}" if Path(path).suffix not in (".png", ".svg") else Path(path).with_suffix(s)) for s in (".png", ".svg")]
+
+    out = [
+        Path(f"{path}{s}" if Path(path).suffix not in (".png", ".svg") else Path(path).with_suffix(s))
+        for s in (".png", ".svg")
+    ]
     with plt.rc_context({"svg.hashsalt": "cmm_nb"}):
-        for f in out: fig.savefig(f, dpi=150, bbox_inches="tight", metadata={"Date": None} if f.suffix == ".svg" else {})
+        for f in out:
+            fig.savefig(
+                f, dpi=150, bbox_inches="tight", metadata={"Date": None} if f.suffix == ".svg" else {}
+            )
     return out
+
 
 def records(rows) -> list[dict[str, Any]]:
     "Result rows as a list of dictionaries; a pandas data frame is turned into one. `ValueError` when there are none."
@@ -33,28 +42,47 @@ def records(rows) -> list[dict[str, Any]]:
     need(len(rows), "No result rows to plot.")
     return rows
 
+
 def class_style(c: int) -> dict[str, str]:
     "Colour and marker of class c: seven Okabe-Ito colours (black is for texts), then the same with the next marker."
     return dict(color=PALETTE[c % 7], marker=MARKERS[c // 7 % len(MARKERS)])
 
 # %% ../nbs/23_plots.ipynb #d0aacfba
-def summarise(rows: Sequence[dict], value: str = "accuracy") -> dict[str, dict[int, tuple[float, float, int]]]:
+def summarise(
+    rows: Sequence[dict], value: str = "accuracy"
+) -> dict[str, dict[int, tuple[float, float, int]]]:
     "method -> shots -> (mean, sample standard deviation, number of seeds) of `value` over the rows."
     out: dict = {}
-    for r in records(rows): out.setdefault(r["method"], {}).setdefault(r["shots"], []).append(r[value])
-    return {m: {k: (float(np.mean(v)), float(np.std(v, ddof=1)) if len(v) > 1 else 0.0, len(v)) for k, v in sorted(of.items())} for m, of in out.items()}
+    for r in records(rows):
+        out.setdefault(r["method"], {}).setdefault(r["shots"], []).append(r[value])
+    return {
+        m: {
+            k: (float(np.mean(v)), float(np.std(v, ddof=1)) if len(v) > 1 else 0.0, len(v))
+            for k, v in sorted(of.items())
+        }
+        for m, of in out.items()
+    }
+
 
 def plot_shots(rows: Sequence[dict], title: str = ""):
     "Accuracy over shots (log axis) with one standard deviation over the seeds; returns the figure."
     import matplotlib.pyplot as plt
+
     table = summarise(rows)
     fig, ax = plt.subplots(figsize=(5.5, 3.4), layout="constrained")
     for i, (method, of) in enumerate(table.items()):
         shots, (mean, std, _) = list(of), np.array(list(of.values())).T * 100
-        style = dict(ls="--", c="#444444") if method == "zero-shot" else dict(marker=MARKERS[i % 8], capsize=3, c=PALETTE[(i - 1) % 8])
+        style = (
+            dict(ls="--", c="#444444")
+            if method == "zero-shot"
+            else dict(marker=MARKERS[i % 8], capsize=3, c=PALETTE[(i - 1) % 8])
+        )
         ax.errorbar(shots, mean, std if std.any() else None, label=method, **style)
-    ax.set_xscale("log", base=2); ax.set_xticks(shots, [str(k) for k in shots]); ax.grid(alpha=.3)
-    ax.set(xlabel="shots per class", ylabel="accuracy on the test part (%)", title=title); ax.legend(frameon=False)
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(shots, [str(k) for k in shots])
+    ax.grid(alpha=0.3)
+    ax.set(xlabel="shots per class", ylabel="accuracy on the test part (%)", title=title)
+    ax.legend(frameon=False)
     return fig
 
 # %% ../nbs/23_plots.ipynb #ce7863a8
@@ -64,157 +92,321 @@ def common_axes(clouds: Sequence[np.ndarray]) -> tuple[list[np.ndarray], float]:
     Every cloud counts equally, however few its points: else ten prototypes would have no say beside a thousand images. Signs are fixed."""
     clouds = [np.asarray(c, dtype=np.float64) for c in clouds]
     centre = np.mean([c.mean(0) for c in clouds], 0)
-    _, s, V = np.linalg.svd(np.concatenate([(c - centre) / len(c)**.5 for c in clouds]), full_matrices=False)
+    _, s, V = np.linalg.svd(
+        np.concatenate([(c - centre) / len(c) ** 0.5 for c in clouds]), full_matrices=False
+    )
     V = V[:2] * np.sign(V[:2, np.abs(V[:2]).argmax(1)].diagonal())[:, None]
-    return [(c - centre) @ V.T for c in clouds], float((s[:2]**2).sum() / (s**2).sum())
+    return [(c - centre) @ V.T for c in clouds], float((s[:2] ** 2).sum() / (s**2).sum())
+
 
 def _panel(ax, xy, label, stars, names, title, equal=True):
     import matplotlib.patheffects as pe
-    for c in np.unique(label): ax.scatter(*xy[label == c].T, s=9, lw=0, alpha=.75, **class_style(int(c)))
+
+    for c in np.unique(label):
+        ax.scatter(*xy[label == c].T, s=9, lw=0, alpha=0.75, **class_style(int(c)))
     ax.scatter(*stars.T, c="k", marker="*", s=45, zorder=3)
-    for p, n in zip(stars, names): ax.annotate(n, p, fontsize=6, xytext=(2, 2), textcoords="offset points", zorder=4, path_effects=[pe.withStroke(linewidth=1.5, foreground="w")])
-    ax.set_title(title, fontsize=9); ax.margins(.12); ax.set_aspect("equal" if equal else "auto")
+    for p, n in zip(stars, names):
+        ax.annotate(
+            n,
+            p,
+            fontsize=6,
+            xytext=(2, 2),
+            textcoords="offset points",
+            zorder=4,
+            path_effects=[pe.withStroke(linewidth=1.5, foreground="w")],
+        )
+    ax.set_title(title, fontsize=9)
+    ax.margins(0.12)
+    ax.set_aspect("equal" if equal else "auto")
 
 # %% ../nbs/23_plots.ipynb #02ebf3c9
-def plot_space(before: tuple, after: tuple, label, class_names: Sequence[str], titles=("before", "after"), most: int = 600, seed: int = 0):
+def plot_space(
+    before: tuple,
+    after: tuple,
+    label,
+    class_names: Sequence[str],
+    titles=("before", "after"),
+    most: int = 600,
+    seed: int = 0,
+):
     """Two panels on common principal axes; `before` and `after` are (image rows (n, d), prototypes (C, d)), `label` (n,). Returns the figure.
 
     At most `most` images, drawn with `seed`, and no more than 30 names are shown."""
     import matplotlib.pyplot as plt
+
     keep = np.sort(np.random.default_rng(seed).permutation(len(label))[:most])
     clouds = [o for pair in (before, after) for o in (np.asarray(pair[0])[keep], pair[1])]
     (x0, t0, x1, t1), share = common_axes(clouds)
-    names = list(class_names) if len(class_names) <= 30 else [""]*len(class_names)
+    names = list(class_names) if len(class_names) <= 30 else [""] * len(class_names)
     fig, axs = plt.subplots(1, 2, figsize=(8, 3.6), sharex=True, sharey=True, layout="constrained")
-    for ax, x, t, title in zip(axs, (x0, x1), (t0, t1), titles): _panel(ax, x, np.asarray(label)[keep], t, names, title)
+    for ax, x, t, title in zip(axs, (x0, x1), (t0, t1), titles):
+        _panel(ax, x, np.asarray(label)[keep], t, names, title)
     fig.supxlabel(f"the same two principal axes in both panels ({share:.0%} of the variance)", fontsize=8)
     return fig
 
 # %% ../nbs/23_plots.ipynb #4ef9770b
 def project(clouds: Sequence[np.ndarray], how: str = "pca", seed: int = 0) -> list[np.ndarray]:
     "Clouds (n_i, d) to plane coordinates (n_i, 2), all by one map: 'pca' (common axes) or 'umap' (needs umap-learn; cosine, seeded)."
-    if pick(how, ("pca", "umap"), "projection") == "pca": return common_axes(clouds)[0]
+    if pick(how, ("pca", "umap"), "projection") == "pca":
+        return common_axes(clouds)[0]
     import warnings
-    try: import umap
-    except ImportError: raise ValueError("UMAP needs the package umap-learn: pip install 'cmm_nb[plots]', or use how='pca'.") from None
+
+    try:
+        import umap
+    except ImportError:
+        raise ValueError(
+            "UMAP needs the package umap-learn: pip install 'cmm_nb[plots]', or use how='pca'."
+        ) from None
     rows = np.concatenate(clouds).astype(np.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        xy = umap.UMAP(n_neighbors=min(15, len(rows) - 1), metric="cosine", random_state=seed, n_jobs=1).fit_transform(rows)
+        xy = umap.UMAP(
+            n_neighbors=min(15, len(rows) - 1), metric="cosine", random_state=seed, n_jobs=1
+        ).fit_transform(rows)
     return np.split(xy, np.cumsum([len(c) for c in clouds])[:-1])
 
-def plot_modalities(panels: dict[str, tuple], label, class_names: Sequence[str], how: str = "pca", most: int = 300, seed: int = 0):
+
+def plot_modalities(
+    panels: dict[str, tuple],
+    label,
+    class_names: Sequence[str],
+    how: str = "pca",
+    most: int = 300,
+    seed: int = 0,
+):
     """Images coloured by class, class texts as black stars with names; a panel per entry title -> (image (n, d), text (C, d)), all on one map.
 
     `label` (n,); at most `most` images, drawn with `seed`; `how`: 'pca' or 'umap'. Returns the figure."""
     import matplotlib.pyplot as plt
-    keep = np.sort(np.random.default_rng(seed).permutation(len(label))[:most]); label = np.asarray(label)[keep]
+
+    keep = np.sort(np.random.default_rng(seed).permutation(len(label))[:most])
+    label = np.asarray(label)[keep]
     xy = project([o for x, t in panels.values() for o in (np.asarray(x)[keep], np.asarray(t))], how, seed)
-    fig, axs = plt.subplots(1, len(panels), figsize=(4*len(panels), 3.6), sharex=True, sharey=True, layout="constrained", squeeze=False)
-    names = list(class_names) if len(class_names) <= 30 else [""]*len(class_names)
-    for ax, title, x, t in zip(axs[0], panels, xy[::2], xy[1::2]): _panel(ax, x, label, t, names, title, how == "pca")
-    fig.supxlabel({"pca": "two principal axes, the same in all panels", "umap": "one UMAP of everything shown: distances between groups mean little"}[how], fontsize=8)
+    fig, axs = plt.subplots(
+        1,
+        len(panels),
+        figsize=(4 * len(panels), 3.6),
+        sharex=True,
+        sharey=True,
+        layout="constrained",
+        squeeze=False,
+    )
+    names = list(class_names) if len(class_names) <= 30 else [""] * len(class_names)
+    for ax, title, x, t in zip(axs[0], panels, xy[::2], xy[1::2]):
+        _panel(ax, x, label, t, names, title, how == "pca")
+    fig.supxlabel(
+        {
+            "pca": "two principal axes, the same in all panels",
+            "umap": "one UMAP of everything shown: distances between groups mean little",
+        }[how],
+        fontsize=8,
+    )
     return fig
 
 # %% ../nbs/23_plots.ipynb #7570aed4
 def ellipse(points, sigmas: float = 2.0, steps: int = 100) -> np.ndarray:
     "Outline (steps, 2) of the points at `sigmas` standard deviations of plane points (n, 2)."
     w, V = np.linalg.eigh(np.cov(np.asarray(points).T, bias=True))
-    t = np.linspace(0, 2*np.pi, steps)
-    return points.mean(0) + sigmas*np.stack([np.cos(t), np.sin(t)], 1)*np.sqrt(w.clip(0)) @ V.T
+    t = np.linspace(0, 2 * np.pi, steps)
+    return points.mean(0) + sigmas * np.stack([np.cos(t), np.sin(t)], 1) * np.sqrt(w.clip(0)) @ V.T
+
 
 def plot_gaussians(panels: dict[str, tuple], most: int = 1000, seed: int = 0):
     "PCA-2 of images and texts with 2-sigma ellipses and both KL divergences (eq 1) in the title; a panel per title -> (image, text)."
     import matplotlib.pyplot as plt
-    fig, axs = plt.subplots(1, len(panels), figsize=(3.6*len(panels), 3.2), layout="constrained", squeeze=False)
+
+    fig, axs = plt.subplots(
+        1, len(panels), figsize=(3.6 * len(panels), 3.2), layout="constrained", squeeze=False
+    )
     for ax, (title, (x, t)) in zip(axs[0], panels.items()):
         k = gaussian_gap_pca2(x, t)
         for points, name, c, m in zip(pca2(x, t), ("image", "text"), (PALETTE[0], PALETTE[3]), "o*"):
             keep = np.random.default_rng(seed).permutation(len(points))[:most]
-            ax.scatter(*points[keep].T, s=5 if m == "o" else 40, c=c, marker=m, lw=0, alpha=.6, label=name); ax.plot(*ellipse(points).T, c=c, lw=1.5)
-        ax.set_title(f"{title}\nKL(image||text) {k['kl_image_text_pca2']:.3g}, KL(text||image) {k['kl_text_image_pca2']:.3g}", fontsize=8); ax.legend(frameon=False, fontsize=7)
+            ax.scatter(*points[keep].T, s=5 if m == "o" else 40, c=c, marker=m, lw=0, alpha=0.6, label=name)
+            ax.plot(*ellipse(points).T, c=c, lw=1.5)
+        ax.set_title(
+            f"{title}\nKL(image||text) {k['kl_image_text_pca2']:.3g}, KL(text||image) {k['kl_text_image_pca2']:.3g}",
+            fontsize=8,
+        )
+        ax.legend(frameon=False, fontsize=7)
     return fig
 
 # %% ../nbs/23_plots.ipynb #041ccd2b
 def plot_w2(spaces: dict[str, tuple] | Sequence[dict]):
     "Bars of the Bures-W2^2, centroid part below shape part: title -> (image, text), or rows with `way`, `w2_squared` and `w2_squared_shape`."
     import matplotlib.pyplot as plt
-    rows = [dict(way=k, **bures_w2(*v)) for k, v in spaces.items()] if isinstance(spaces, dict) else records(spaces)
+
+    rows = (
+        [dict(way=k, **bures_w2(*v)) for k, v in spaces.items()]
+        if isinstance(spaces, dict)
+        else records(spaces)
+    )
     names, shape = [r["way"] for r in rows], np.array([r["w2_squared_shape"] for r in rows])
     centre = np.array([r["w2_squared"] for r in rows]) - shape
-    fig, ax = plt.subplots(figsize=(5.5, .6 + .28*len(rows)), layout="constrained")
-    ax.barh(names, centre, color=PALETTE[0], label="centroid"); ax.barh(names, shape, left=centre, color=PALETTE[1], label="shape", hatch="//", edgecolor="w", lw=0)
-    ax.invert_yaxis(); ax.tick_params(labelsize=7); ax.set_xlabel("$W_2^2$ between images and texts", fontsize=8); ax.legend(frameon=False, fontsize=7)
+    fig, ax = plt.subplots(figsize=(5.5, 0.6 + 0.28 * len(rows)), layout="constrained")
+    ax.barh(names, centre, color=PALETTE[0], label="centroid")
+    ax.barh(names, shape, left=centre, color=PALETTE[1], label="shape", hatch="//", edgecolor="w", lw=0)
+    ax.invert_yaxis()
+    ax.tick_params(labelsize=7)
+    ax.set_xlabel("$W_2^2$ between images and texts", fontsize=8)
+    ax.legend(frameon=False, fontsize=7)
     return fig
 
 # %% ../nbs/23_plots.ipynb #d520ae3d
 def plot_gap_accuracy(rows, gap: str = "centroid_distance", value: str = "accuracy"):
     "Accuracy over a gap metric, a point per row with `way`, `leaks`, and both columns; hollow: fitted on the test part. Returns the figure."
     import matplotlib.pyplot as plt
-    rows = records(rows); order = list(dict.fromkeys(r["way"] for r in rows)); seen = set()
+
+    rows = records(rows)
+    order = list(dict.fromkeys(r["way"] for r in rows))
+    seen = set()
     fig, ax = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
     for r in rows:
-        s = class_style(order.index(r["way"])); hollow = bool(r.get("leaks"))
-        ax.scatter(r[gap], 100*r[value], s=36, marker=s["marker"], facecolors="none" if hollow else s["color"], edgecolors=s["color"], label=None if r["way"] in seen else r["way"]); seen.add(r["way"])
-        if r["way"] == "none" and not hollow: ax.axhline(100*r[value], c="k", lw=.6, ls=":")
-    ax.set(xlabel=gap.replace("_", " "), ylabel=f"{value} (%)"); ax.grid(alpha=.3)
-    fig.legend(*ax.get_legend_handles_labels(), loc="outside right center", frameon=False, fontsize=7, title="hollow: fitted on test", title_fontsize=7)
+        s = class_style(order.index(r["way"]))
+        hollow = bool(r.get("leaks"))
+        ax.scatter(
+            r[gap],
+            100 * r[value],
+            s=36,
+            marker=s["marker"],
+            facecolors="none" if hollow else s["color"],
+            edgecolors=s["color"],
+            label=None if r["way"] in seen else r["way"],
+        )
+        seen.add(r["way"])
+        if r["way"] == "none" and not hollow:
+            ax.axhline(100 * r[value], c="k", lw=0.6, ls=":")
+    ax.set(xlabel=gap.replace("_", " "), ylabel=f"{value} (%)")
+    ax.grid(alpha=0.3)
+    fig.legend(
+        *ax.get_legend_handles_labels(),
+        loc="outside right center",
+        frameon=False,
+        fontsize=7,
+        title="hollow: fitted on test",
+        title_fontsize=7,
+    )
     return fig
 
 # %% ../nbs/23_plots.ipynb #bbe60620
 def cosines(image, text, label=None, most: int = 500, seed: int = 0) -> dict[str, np.ndarray]:
     "Cosines 'matching' and 'non-matching' (image-text) and 'inter-class' (image-image), at most `most` images; without `label`, row i matches text i."
     x, t = l2norm(np.asarray(image, dtype=np.float64)), l2norm(np.asarray(text, dtype=np.float64))
-    keep = np.sort(np.random.default_rng(seed).permutation(len(x))[:most]); y = np.arange(len(x)) if label is None else np.asarray(label)
+    keep = np.sort(np.random.default_rng(seed).permutation(len(x))[:most])
+    y = np.arange(len(x)) if label is None else np.asarray(label)
     need(y.max() < len(t), f"Label {y.max()} has no text row: there are {len(t)}.")
-    x, y = x[keep], y[keep]; own = y[:, None] == np.arange(len(t)); S, between = x @ t.T, np.triu(y[:, None] != y)
+    x, y = x[keep], y[keep]
+    own = y[:, None] == np.arange(len(t))
+    S, between = x @ t.T, np.triu(y[:, None] != y)
     return {"matching": S[own], "non-matching": S[~own], "inter-class": (x @ x.T)[between]}
+
 
 def plot_cosines(panels: dict[str, tuple], label=None, bins: int = 60, most: int = 500, seed: int = 0):
     "Histograms of `cosines` on a common axis, a panel below the other per title -> (image, text); means in the legend."
     import matplotlib.pyplot as plt
+
     found = {k: cosines(*v, label, most, seed) for k, v in panels.items()}
     edges = np.linspace(min(v.min() for f in found.values() for v in f.values()), 1, bins + 1)
-    fig, axs = plt.subplots(len(panels), 1, figsize=(5.5, 1.8*len(panels)), sharex=True, layout="constrained", squeeze=False)
+    fig, axs = plt.subplots(
+        len(panels), 1, figsize=(5.5, 1.8 * len(panels)), sharex=True, layout="constrained", squeeze=False
+    )
     for ax, (title, f) in zip(axs[:, 0], found.items()):
-        for (k, v), c, ls in zip(f.items(), (PALETTE[2], PALETTE[3], PALETTE[0]), ("-", "--", ":")): ax.hist(v, edges, density=True, histtype="stepfilled", fc=c + "55", ec=c, ls=ls, label=f"{k}, mean {v.mean():.2f}")
-        ax.set_title(title, fontsize=8); ax.set_yticks([]); ax.legend(frameon=False, fontsize=7)
+        for (k, v), c, ls in zip(f.items(), (PALETTE[2], PALETTE[3], PALETTE[0]), ("-", "--", ":")):
+            ax.hist(
+                v,
+                edges,
+                density=True,
+                histtype="stepfilled",
+                fc=c + "55",
+                ec=c,
+                ls=ls,
+                label=f"{k}, mean {v.mean():.2f}",
+            )
+        ax.set_title(title, fontsize=8)
+        ax.set_yticks([])
+        ax.legend(frameon=False, fontsize=7)
     axs[-1, 0].set_xlabel("cosine")
     return fig
 
 # %% ../nbs/23_plots.ipynb #2dc69edf
-def plot_alpha(sweeps: dict[str, dict[float, float]], chosen: dict[str, float] | None = None, zero_shot: float | None = None):
+def plot_alpha(
+    sweeps: dict[str, dict[float, float]],
+    chosen: dict[str, float] | None = None,
+    zero_shot: float | None = None,
+):
     "Accuracy over the fusion weight: name -> {alpha: accuracy}; a ring marks each chosen alpha, a dashed line zero-shot."
     import matplotlib.pyplot as plt
+
     fig, ax = plt.subplots(figsize=(5, 2.6), layout="constrained")
     for i, (name, table) in enumerate(sweeps.items()):
-        s = class_style(i); ax.plot(list(table), 100*np.array(list(table.values())), c=s["color"], marker=MARKERS[i % 8], ms=4, label=name)
-        if chosen and name in chosen: ax.scatter(chosen[name], 100*table[chosen[name]], s=90, facecolors="none", edgecolors="k", zorder=3)
-    if zero_shot is not None: ax.axhline(100*zero_shot, c="#444444", ls="--", lw=1, label="zero-shot")
-    ax.set(xlabel=r"fusion weight $\alpha$", ylabel="accuracy (%)"); ax.grid(alpha=.3); ax.legend(frameon=False, fontsize=7)
+        s = class_style(i)
+        ax.plot(
+            list(table),
+            100 * np.array(list(table.values())),
+            c=s["color"],
+            marker=MARKERS[i % 8],
+            ms=4,
+            label=name,
+        )
+        if chosen and name in chosen:
+            ax.scatter(
+                chosen[name], 100 * table[chosen[name]], s=90, facecolors="none", edgecolors="k", zorder=3
+            )
+    if zero_shot is not None:
+        ax.axhline(100 * zero_shot, c="#444444", ls="--", lw=1, label="zero-shot")
+    ax.set(xlabel=r"fusion weight $\alpha$", ylabel="accuracy (%)")
+    ax.grid(alpha=0.3)
+    ax.legend(frameon=False, fontsize=7)
     return fig
 
 # %% ../nbs/23_plots.ipynb #e7bf2efb
 def plot_gap_dimensions(image, text, top: int = 5):
     "Mean image minus mean text per coordinate, the `top` largest marked, and the share of the squared gap they add up to. Returns the figure."
     import matplotlib.pyplot as plt
-    delta = gap_per_dimension(image, text); order = np.argsort(-np.abs(delta), kind="stable"); share = np.cumsum(delta[order]**2)/max((delta**2).sum(), 1e-300)
+
+    delta = gap_per_dimension(image, text)
+    order = np.argsort(-np.abs(delta), kind="stable")
+    share = np.cumsum(delta[order] ** 2) / max((delta**2).sum(), 1e-300)
     fig, (a, b) = plt.subplots(1, 2, figsize=(7, 2.2), layout="constrained", width_ratios=(2, 1))
-    a.vlines(np.arange(len(delta)), 0, delta, color=PALETTE[0], lw=.8); a.vlines(order[:top], 0, delta[order[:top]], color=PALETTE[1], lw=2.5)
-    for k in order[:top]: a.annotate(str(k), (k, delta[k]), fontsize=6, ha="center", va="bottom" if delta[k] > 0 else "top")
-    a.set(xlabel="coordinate", ylabel="mean image - mean text"); a.margins(y=.15)
-    b.plot(np.arange(1, len(share) + 1), 100*share, c=PALETTE[0]); b.set(xscale="log", xlabel="coordinates, largest first", ylabel="% of squared gap", ylim=(0, 102)); b.grid(alpha=.3)
+    a.vlines(np.arange(len(delta)), 0, delta, color=PALETTE[0], lw=0.8)
+    a.vlines(order[:top], 0, delta[order[:top]], color=PALETTE[1], lw=2.5)
+    for k in order[:top]:
+        a.annotate(str(k), (k, delta[k]), fontsize=6, ha="center", va="bottom" if delta[k] > 0 else "top")
+    a.set(xlabel="coordinate", ylabel="mean image - mean text")
+    a.margins(y=0.15)
+    b.plot(np.arange(1, len(share) + 1), 100 * share, c=PALETTE[0])
+    b.set(xscale="log", xlabel="coordinates, largest first", ylabel="% of squared gap", ylim=(0, 102))
+    b.grid(alpha=0.3)
     return fig
 
 # %% ../nbs/23_plots.ipynb #1f5e85c9
 def plot_ranks(ranks: dict[str, float], critical: float | None = None, title: str = ""):
     "Mean rank per method (1 is best), those within `critical` of the best in blue. Returns the figure."
     import matplotlib.pyplot as plt
+
     need(len(ranks), "No ranks to plot.")
-    order = sorted(ranks, key=lambda m: ranks[m]); best = ranks[order[0]]; y = np.arange(len(order))
-    fig, ax = plt.subplots(figsize=(5.5, .9 + .2*len(order)), layout="constrained")
+    order = sorted(ranks, key=lambda m: ranks[m])
+    best = ranks[order[0]]
+    y = np.arange(len(order))
+    fig, ax = plt.subplots(figsize=(5.5, 0.9 + 0.2 * len(order)), layout="constrained")
     near = [critical is None or ranks[m] - best <= critical for m in order]
-    ax.hlines(y, best, [ranks[m] for m in order], color="#cccccc", lw=1); ax.scatter([ranks[m] for m in order], y, c=[PALETTE[0] if n else "#999999" for n in near], zorder=3)
-    if critical is not None: ax.plot([best, best + critical], [-1, -1], c="k", lw=2, marker="|"); ax.annotate("critical difference", (best + critical/2, -1), fontsize=7, ha="center", xytext=(0, 3), textcoords="offset points")
-    ax.set_yticks(y, order, fontsize=8); ax.set(ylim=(len(order) - .5, -.7 if critical is None else -2.2), xlabel="mean rank (1 is best)", title=title); ax.grid(axis="x", alpha=.3)
+    ax.hlines(y, best, [ranks[m] for m in order], color="#cccccc", lw=1)
+    ax.scatter([ranks[m] for m in order], y, c=[PALETTE[0] if n else "#999999" for n in near], zorder=3)
+    if critical is not None:
+        ax.plot([best, best + critical], [-1, -1], c="k", lw=2, marker="|")
+        ax.annotate(
+            "critical difference",
+            (best + critical / 2, -1),
+            fontsize=7,
+            ha="center",
+            xytext=(0, 3),
+            textcoords="offset points",
+        )
+    ax.set_yticks(y, order, fontsize=8)
+    ax.set(
+        ylim=(len(order) - 0.5, -0.7 if critical is None else -2.2),
+        xlabel="mean rank (1 is best)",
+        title=title,
+    )
+    ax.grid(axis="x", alpha=0.3)
     return fig

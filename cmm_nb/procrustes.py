@@ -21,157 +21,238 @@ def _rows(x, name: str) -> np.ndarray:
     as_rows(x, name)
     return np.asarray(x.detach().cpu() if hasattr(x, "detach") else x, dtype=np.float64)
 
+
 @dataclass
 class Closer:
     "Does nothing; the base of all ways. `fit(image, text)` takes partner rows (n, d), (n, d); `transform` and `transform_text` give (k, d') rows."
+
     renormalize: bool = field(default=True, kw_only=True)
 
     def fit(self, image, text):
         "Learn from rows that belong together; `ValueError` for counts or widths that differ, NaN, or fewer than 2 rows."
         x, y = _rows(image, "image"), _rows(text, "text")
-        need(x.shape == y.shape, f"fit needs a text row for each image row, not image {x.shape} and text {y.shape}: for class texts give text[label].")
+        need(
+            x.shape == y.shape,
+            f"fit needs a text row for each image row, not image {x.shape} and text {y.shape}: for class texts give text[label].",
+        )
         need(len(x) >= 2, "fit needs at least 2 pairs.")
         self.n_features_in_ = x.shape[1]
         self._fit(x, y)
         return self
 
-    def transform(self, image) -> np.ndarray: return self._out(self._image(self._checked(image, "image")))
-    def transform_text(self, text) -> np.ndarray: return self._out(self._text(self._checked(text, "text")))
-    def fit_transform(self, image, text) -> np.ndarray: return self.fit(image, text).transform(image)
-    def get_params(self, deep: bool = True) -> dict[str, Any]: return {f.name: getattr(self, f.name) for f in fields(self)}
+    def transform(self, image) -> np.ndarray:
+        return self._out(self._image(self._checked(image, "image")))
 
-    def _out(self, x): return l2norm(x) if self.renormalize else x
+    def transform_text(self, text) -> np.ndarray:
+        return self._out(self._text(self._checked(text, "text")))
+
+    def fit_transform(self, image, text) -> np.ndarray:
+        return self.fit(image, text).transform(image)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def _out(self, x):
+        return l2norm(x) if self.renormalize else x
+
     def _checked(self, x, name):
-        need(hasattr(self, "n_features_in_"), f"{type(self).__name__} is not fitted yet: call fit(image, text) first.")
+        need(
+            hasattr(self, "n_features_in_"),
+            f"{type(self).__name__} is not fitted yet: call fit(image, text) first.",
+        )
         x = _rows(x, name)
-        need(x.shape[1] == self.n_features_in_, f"{name} is {x.shape[1]} wide, but {type(self).__name__} was fitted on width {self.n_features_in_}.")
+        need(
+            x.shape[1] == self.n_features_in_,
+            f"{name} is {x.shape[1]} wide, but {type(self).__name__} was fitted on width {self.n_features_in_}.",
+        )
         return x
-    def _fit(self, x, y): pass
-    def _image(self, x): return x
-    def _text(self, y): return y
+
+    def _fit(self, x, y):
+        pass
+
+    def _image(self, x):
+        return x
+
+    def _text(self, y):
+        return y
 
 # %% ../nbs/22_procrustes.ipynb #0f7a948b
 @dataclass
 class MeanShift(Closer):
     "x - share * (mean image - mean text) for `move='image'`, the opposite for 'text', half each for 'both' (Liang et al. 2022)."
+
     share: float = 1.0
     move: str = "image"
 
     def _fit(self, x, y):
         pick(self.move, ("image", "text", "both"), "move")
         self.gap_ = x.mean(0) - y.mean(0)
-    def _image(self, x): return x - self.share*self.gap_*{"image": 1, "text": 0, "both": .5}[self.move]
-    def _text(self, y): return y + self.share*self.gap_*{"image": 0, "text": 1, "both": .5}[self.move]
+
+    def _image(self, x):
+        return x - self.share * self.gap_ * {"image": 1, "text": 0, "both": 0.5}[self.move]
+
+    def _text(self, y):
+        return y + self.share * self.gap_ * {"image": 0, "text": 1, "both": 0.5}[self.move]
+
 
 @dataclass
 class Standardise(Closer):
     "(x - mean)/std per coordinate and modality; with `scale=False` only the means are taken off. Moves texts too."
+
     scale: bool = True
 
     def _fit(self, x, y):
-        def std(a): s = a.std(0); return np.maximum(s, .01*s.mean() + 1e-12) if self.scale else np.ones_like(s)
+        def std(a):
+            s = a.std(0)
+            return np.maximum(s, 0.01 * s.mean() + 1e-12) if self.scale else np.ones_like(s)
+
         self.mean_, self.mean_text_, self.std_, self.std_text_ = x.mean(0), y.mean(0), std(x), std(y)
-    def _image(self, x): return (x - self.mean_)/self.std_
-    def _text(self, y): return (y - self.mean_text_)/self.std_text_
+
+    def _image(self, x):
+        return (x - self.mean_) / self.std_
+
+    def _text(self, y):
+        return (y - self.mean_text_) / self.std_text_
+
 
 @dataclass
 class DropGapDimensions(Closer):
     "Set the `n_dims` coordinates with the largest |mean image - mean text| to zero in both modalities (Schrodi et al. 2024)."
+
     n_dims: int = 5
 
     def _fit(self, x, y):
-        need(0 <= self.n_dims < x.shape[1], f"n_dims must lie between 0 and {x.shape[1] - 1}, not {self.n_dims}.")
-        self.keep_ = np.ones(x.shape[1]); self.keep_[np.argsort(-np.abs(x.mean(0) - y.mean(0)), kind="stable")[:self.n_dims]] = 0
-    def _image(self, x): return x*self.keep_
+        need(
+            0 <= self.n_dims < x.shape[1],
+            f"n_dims must lie between 0 and {x.shape[1] - 1}, not {self.n_dims}.",
+        )
+        self.keep_ = np.ones(x.shape[1])
+        self.keep_[np.argsort(-np.abs(x.mean(0) - y.mean(0)), kind="stable")[: self.n_dims]] = 0
+
+    def _image(self, x):
+        return x * self.keep_
+
     _text = _image
 
 # %% ../nbs/22_procrustes.ipynb #841e19e3
 def _power(S: np.ndarray, p: float) -> np.ndarray:
     "S^p of a symmetric positive semi-definite matrix; p may be negative if S has full rank."
     w, V = np.linalg.eigh(S)
-    return (V*np.maximum(w, 1e-12*w[-1])**p) @ V.T
+    return (V * np.maximum(w, 1e-12 * w[-1]) ** p) @ V.T
+
 
 @dataclass
 class Coral(Closer):
     "(x - mx) Sx^-1/2 Sy^1/2 + my with shrunk covariances (Sun, Feng & Saenko 2016, with means)."
+
     shrinkage: str = "ledoit-wolf"
 
     def _fit(self, x, y):
         (self.mean_, Sx), (self.mean_text_, Sy) = gaussian(x, self.shrinkage), gaussian(y, self.shrinkage)
         self.map_ = self._matrix(Sx, Sy)
-    def _matrix(self, Sx, Sy): return _power(Sx, -.5) @ _power(Sy, .5)
-    def _image(self, x): return (x - self.mean_) @ self.map_ + self.mean_text_
+
+    def _matrix(self, Sx, Sy):
+        return _power(Sx, -0.5) @ _power(Sy, 0.5)
+
+    def _image(self, x):
+        return (x - self.mean_) @ self.map_ + self.mean_text_
+
 
 @dataclass
 class BuresMap(Coral):
     "Optimal transport between the two Gaussians: (x - mx) A + my, A = Sx^-1/2 (Sx^1/2 Sy Sx^1/2)^1/2 Sx^-1/2."
+
     def _matrix(self, Sx, Sy):
-        r, s = _power(Sx, .5), _power(Sx, -.5)
-        return s @ _power(r @ Sy @ r, .5) @ s
+        r, s = _power(Sx, 0.5), _power(Sx, -0.5)
+        return s @ _power(r @ Sy @ r, 0.5) @ s
 
 # %% ../nbs/22_procrustes.ipynb #b7a3ee9d
 @dataclass
 class Procrustes(Closer):
     "x R with orthogonal R minimising |XR - Y|_F, by scipy; `center`: (x - mx) R + my; `scale`: times the best common factor (Schonemann 1966)."
+
     center: bool = False
     scale: bool = False
 
     def _fit(self, x, y):
         from scipy.linalg import orthogonal_procrustes
+
         zero = np.zeros(x.shape[1])
         self.mean_, self.mean_text_ = (x.mean(0), y.mean(0)) if self.center else (zero, zero)
         u = x - self.mean_
         self.R_, total = orthogonal_procrustes(u, y - self.mean_text_)
-        self.scale_ = float(total/(u*u).sum()) if self.scale else 1.0
-    def _image(self, x): return self.scale_*(x - self.mean_) @ self.R_ + self.mean_text_
+        self.scale_ = float(total / (u * u).sum()) if self.scale else 1.0
+
+    def _image(self, x):
+        return self.scale_ * (x - self.mean_) @ self.R_ + self.mean_text_
+
 
 @dataclass
 class RidgeMap(Closer):
     "Least squares x -> y with penalty alpha |B|^2 and an intercept (scikit-learn's Ridge)."
+
     alpha: float = 1.0
 
     def _fit(self, x, y):
         from sklearn.linear_model import Ridge
+
         self.model_ = Ridge(alpha=self.alpha).fit(x, y)
-    def _image(self, x): return self.model_.predict(x)
+
+    def _image(self, x):
+        return self.model_.predict(x)
 
 # %% ../nbs/22_procrustes.ipynb #71cf09b7
 @dataclass
 class CCAMap(Closer):
     "Both modalities into `n_components` canonical directions (default: as many as the texts span), covariances shrunk. Moves texts too."
+
     n_components: int | None = None
     shrinkage: str = "ledoit-wolf"
 
     def _fit(self, x, y):
         (self.mean_, Sx), (self.mean_text_, Sy) = gaussian(x, self.shrinkage), gaussian(y, self.shrinkage)
         u, v = x - self.mean_, y - self.mean_text_
-        rank = int(np.linalg.matrix_rank(v, tol=1e-6*np.linalg.norm(v)))
+        rank = int(np.linalg.matrix_rank(v, tol=1e-6 * np.linalg.norm(v)))
         k = min(self.n_components or rank, rank, x.shape[1])
         need(k >= 1, "The text rows are all alike: there is nothing to correlate with.")
-        wx, wy = _power(Sx, -.5), _power(Sy, -.5)
-        U, self.correlations_, Vt = np.linalg.svd(wx @ (u.T @ v/len(u)) @ wy)
+        wx, wy = _power(Sx, -0.5), _power(Sy, -0.5)
+        U, self.correlations_, Vt = np.linalg.svd(wx @ (u.T @ v / len(u)) @ wy)
         self.correlations_ = self.correlations_[:k]
         self.image_map_, self.text_map_ = wx @ U[:, :k], wy @ Vt[:k].T
-    def _image(self, x): return (x - self.mean_) @ self.image_map_
-    def _text(self, y): return (y - self.mean_text_) @ self.text_map_
+
+    def _image(self, x):
+        return (x - self.mean_) @ self.image_map_
+
+    def _text(self, y):
+        return (y - self.mean_text_) @ self.text_map_
 
 # %% ../nbs/22_procrustes.ipynb #527baa85
 @dataclass
 class FromFitted(Closer):
     "A fitted classifier with `.embed(X) -> (images, prototypes)` as a way; it must have been fitted before, on images that are not tested on."
+
     fitted: Fitted | None = None
 
-    def _fit(self, x, y): need(self.fitted is not None, "FromFitted needs fitted=, a classifier with .embed(X).")
-    def _image(self, x): return np.asarray(self.fitted.embed(x.astype(np.float32))[0], dtype=np.float64)
+    def _fit(self, x, y):
+        need(self.fitted is not None, "FromFitted needs fitted=, a classifier with .embed(X).")
+
+    def _image(self, x):
+        return np.asarray(self.fitted.embed(x.astype(np.float32))[0], dtype=np.float64)
+
     def _text(self, y):
-        prototypes = np.asarray(self.fitted.embed(np.eye(1, self.n_features_in_, dtype=np.float32))[1], dtype=np.float64)
-        need(len(prototypes) == len(y), f"The classifier has {len(prototypes)} prototypes, but {len(y)} class texts were given: give all classes, in their order.")
+        prototypes = np.asarray(
+            self.fitted.embed(np.eye(1, self.n_features_in_, dtype=np.float32))[1], dtype=np.float64
+        )
+        need(
+            len(prototypes) == len(y),
+            f"The classifier has {len(prototypes)} prototypes, but {len(y)} class texts were given: give all classes, in their order.",
+        )
         return prototypes
 
 # %% ../nbs/22_procrustes.ipynb #83303940
 WAYS: dict[str, Callable[[], Closer]] = {
     "none": Closer,
-    "mean shift, half": lambda: MeanShift(.5),
+    "mean shift, half": lambda: MeanShift(0.5),
     "mean shift": MeanShift,
     "mean shift, both by half": lambda: MeanShift(move="both"),
     "mean shift of texts": lambda: MeanShift(move="text", renormalize=False),
@@ -188,24 +269,45 @@ WAYS: dict[str, Callable[[], Closer]] = {
     "drop 20 gap dimensions": lambda: DropGapDimensions(20),
 }
 
+
 def way(name: str) -> Closer:
     "A fresh, unfitted way of closing the gap by its name in WAYS; `ValueError` with the known names for any other."
     return WAYS[pick(name, WAYS, "way of closing the gap")]()
 
 # %% ../nbs/22_procrustes.ipynb #16729e97
-GAP_COLUMNS = ("centroid_distance", "rmg", "w2_squared", "w2_squared_shape", "linear_separability", "alignment", "cka_debiased")
+GAP_COLUMNS = (
+    "centroid_distance",
+    "rmg",
+    "w2_squared",
+    "w2_squared_shape",
+    "linear_separability",
+    "alignment",
+    "cka_debiased",
+)
+
 
 def zero_shot_accuracy(w: Closer, X, y, T) -> float:
     "Share of images X (n, d) whose class text (C, d) with the largest inner product, both moved by the fitted way `w`, is that of label y (n,)."
     return float(((w.transform(X) @ w.transform_text(T).T).argmax(1) == np.asarray(y)).mean())
 
+
 def probe_accuracy(w: Closer, X_fit, y_fit, X, y, T, shots: int = 4, seed: int = 1) -> float:
     "Test accuracy of a logistic regression on `shots` moved images a class and the moved class texts."
     from sklearn.linear_model import LogisticRegression
+
     y_fit, r = np.asarray(y_fit), np.random.default_rng(seed)
     rows = np.concatenate([r.permutation(np.flatnonzero(y_fit == c))[:shots] for c in range(len(T))])
-    Z, label = np.concatenate([w.transform(np.asarray(X_fit)[rows]), l2norm(w.transform_text(T))]), np.concatenate([y_fit[rows], np.arange(len(T))])
-    return float((LogisticRegression(C=10, max_iter=300, tol=1e-3).fit(Z, label).predict(w.transform(X)) == np.asarray(y)).mean())
+    Z, label = (
+        np.concatenate([w.transform(np.asarray(X_fit)[rows]), l2norm(w.transform_text(T))]),
+        np.concatenate([y_fit[rows], np.arange(len(T))]),
+    )
+    return float(
+        (
+            LogisticRegression(C=10, max_iter=300, tol=1e-3).fit(Z, label).predict(w.transform(X))
+            == np.asarray(y)
+        ).mean()
+    )
+
 
 def shared_rows(X_fit, X) -> np.ndarray:
     "For each row of X_fit (k, d), whether the very same row (as float32) occurs in X (n, d): (k,) of bool."
@@ -213,27 +315,70 @@ def shared_rows(X_fit, X) -> np.ndarray:
     return np.array([r.tobytes() in seen for r in np.asarray(X_fit, dtype=np.float32)], dtype=bool)
 
 # %% ../nbs/22_procrustes.ipynb #c0cb89ce
-def compare_ways(X_fit, y_fit, X_test, y_test, T, ways: dict[str, Any] | Sequence[str] | None = None, shots: int = 4, seed: int = 1,
-                 max_rows: int = 500) -> list[dict[str, Any]]:
+def compare_ways(
+    X_fit,
+    y_fit,
+    X_test,
+    y_test,
+    T,
+    ways: dict[str, Any] | Sequence[str] | None = None,
+    shots: int = 4,
+    seed: int = 1,
+    max_rows: int = 500,
+) -> list[dict[str, Any]]:
     """A row per way: fitted on (X_fit, T[y_fit]), then accuracy, probe and the gap metrics of GAP_COLUMNS on the test part; `leaks` when rows are in both.
 
     `ways`: names in WAYS, or a dict of names and unfitted objects; default all. T (C, d), row c is class c. `max_rows`: see `gap_report`."""
     T, y_fit, y_test = _rows(T, "T"), np.asarray(y_fit), np.asarray(y_test)
-    need(len(set(y_fit.tolist())) == len(T), f"X_fit has images of {len(set(y_fit.tolist()))} classes, T has {len(T)} rows: each class needs images.")
+    need(
+        len(set(y_fit.tolist())) == len(T),
+        f"X_fit has images of {len(set(y_fit.tolist()))} classes, T has {len(T)} rows: each class needs images.",
+    )
     made = ways if isinstance(ways, dict) else {k: way(k) for k in (ways or WAYS)}
-    n = int(shared_rows(X_test, X_fit).sum()); rows = []
+    n = int(shared_rows(X_test, X_fit).sum())
+    rows = []
     fit_on = "train" if n == 0 else "test (LEAKS)" if n == len(y_test) else f"{n} test rows (LEAKS)"
     for name, w in made.items():
         w.fit(X_fit, T[y_fit])
-        g = gap_report(w.transform(X_test), w.transform_text(T), y_test, seed=seed, normalize=True, max_rows=max_rows)
-        rows.append(dict(way=name, fit_on=fit_on, leaks=n > 0, accuracy=zero_shot_accuracy(w, X_test, y_test, T),
-                         probe=probe_accuracy(w, X_fit, y_fit, X_test, y_test, T, shots, seed)) | {k: g[k] for k in GAP_COLUMNS})
+        g = gap_report(
+            w.transform(X_test), w.transform_text(T), y_test, seed=seed, normalize=True, max_rows=max_rows
+        )
+        rows.append(
+            dict(
+                way=name,
+                fit_on=fit_on,
+                leaks=n > 0,
+                accuracy=zero_shot_accuracy(w, X_test, y_test, T),
+                probe=probe_accuracy(w, X_fit, y_fit, X_test, y_test, T, shots, seed),
+            )
+            | {k: g[k] for k in GAP_COLUMNS}
+        )
     return rows
+
 
 def format_rows(rows: Sequence[dict], columns: Sequence[str] | None = None) -> str:
     "Rows (dicts) as a text table; shares in percent, the rest with three digits."
     columns = list(columns or [k for k in rows[0] if k != "leaks"])
-    def cell(k, v): return f"{100*v:.1f}" if k in ("accuracy", "probe", "published") and v == v else f"{v:.3f}" if isinstance(v, float) else str(v)
-    table = [[k.replace("linear_separability", "separable").replace("centroid_distance", "centroid").replace("_", " ") for k in columns]] + [[cell(k, r[k]) for k in columns] for r in rows]
+
+    def cell(k, v):
+        return (
+            f"{100 * v:.1f}"
+            if k in ("accuracy", "probe", "published") and v == v
+            else f"{v:.3f}"
+            if isinstance(v, float)
+            else str(v)
+        )
+
+    table = [
+        [
+            k.replace("linear_separability", "separable")
+            .replace("centroid_distance", "centroid")
+            .replace("_", " ")
+            for k in columns
+        ]
+    ] + [[cell(k, r[k]) for k in columns] for r in rows]
     widths = [max(len(r[i]) for r in table) for i in range(len(columns))]
-    return "\n".join("  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(r, widths))) for r in table)
+    return "\n".join(
+        "  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(r, widths)))
+        for r in table
+    )

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any, Sequence
 
 import torch
+from .methods import method
 from .core import few_threads, need
 from .tasks import Fitted, Task
 from .training import cmm_embedding, cmm_logits
@@ -22,22 +23,29 @@ def _stretch(A, Q, g):
     "Multiply the directions Q (rows, orthonormal) of the map A by 1 + g."
     return A + A @ (Q.T * g) @ Q
 
+
 def _right(M):
     "Singular values and right singular vectors of M; a tall matrix goes through its small Gram matrix."
-    if len(M) <= 2*M.shape[1]: return torch.linalg.svd(M, full_matrices=False)[1:]
+    if len(M) <= 2 * M.shape[1]:
+        return torch.linalg.svd(M, full_matrices=False)[1:]
     l, E = torch.linalg.eigh((M.T @ M).double())
     return l.flip(0).clamp_min(0).sqrt().to(M), E.flip(1).T.to(M)
+
 
 def _within(X, y, C):
     "Images minus the mean of their class, and the degrees of freedom that leaves."
     n = torch.bincount(y, minlength=C).to(X.dtype)
-    M = torch.zeros(C, X.shape[1], dtype=X.dtype, device=X.device).index_add(0, y, X) / n.clamp_min(1)[:, None]
+    M = (
+        torch.zeros(C, X.shape[1], dtype=X.dtype, device=X.device).index_add(0, y, X)
+        / n.clamp_min(1)[:, None]
+    )
     return X - M[y], len(X) - int((n > 0).sum())
 
 # %% ../nbs/16_recipe.ipynb #b6f5497f
 KINDS = ("plain", "shaped")
 
-def cheap_directions(X, y, T0, kind: str = "shaped", text: float = .2, noise: float = .3):
+
+def cheap_directions(X, y, T0, kind: str = "shaped", text: float = 0.2, noise: float = 0.3):
     "A (d, d) of the penalty: 'plain' is the identity, 'shaped' drops the common direction, shrinks within-class and favours between-text ones."
     d, C = X.shape[1], len(T0)
     A = torch.eye(d, dtype=X.dtype, device=X.device)
@@ -46,71 +54,112 @@ def cheap_directions(X, y, T0, kind: str = "shaped", text: float = .2, noise: fl
         R, df = _within(X, y, C)
         if df > 0:
             s, Q = _right(R)
-            A = _stretch(A, Q, (1 + noise*d*s**2/(s**2).sum().clamp_min(1e-12)).rsqrt() - 1)
+            A = _stretch(A, Q, (1 + noise * d * s**2 / (s**2).sum().clamp_min(1e-12)).rsqrt() - 1)
         if C > 1:
             s, Q = _right(T0 - T0.mean(0))
-            A = _stretch(A, Q, (s > 1e-4*s[0]) * ((1 + text*d/(C - 1))**.5 - 1))
-    return A * ((X @ A)**2).sum(1).mean().clamp_min(1e-8).rsqrt()
+            A = _stretch(A, Q, (s > 1e-4 * s[0]) * ((1 + text * d / (C - 1)) ** 0.5 - 1))
+    return A * ((X @ A) ** 2).sum(1).mean().clamp_min(1e-8).rsqrt()
 
 # %% ../nbs/16_recipe.ipynb #b1cf46ba
 MAX_P = 64  # W writes into at most this many leading directions of the prototypes
+
 
 def _problem(X, y, T0, kind):
     "One training set in the coordinates of its answer: u = z AQ (N, r), the prompts' directions P (p, d), and their products."
     A = cheap_directions(X, y, T0, kind)
     s, Q = _right(X @ A)
-    keep = s > 1e-4*s[0].clamp_min(1e-6)
+    keep = s > 1e-4 * s[0].clamp_min(1e-6)
     s, AQ, P = s[keep], A @ Q[keep].T, _right(T0)[1][:MAX_P]
     Y, t = one_hot(y, len(T0)).to(X.dtype), T0 @ P.T
-    return dict(U=X @ AQ, Z0=X @ T0.T, ZP=X @ P.T, Y=Y, w=torch.ones_like(Y[:, :1]), s=s[None], AQ=AQ, H=P @ AQ, tA=T0 @ AQ, AA=AQ.T @ AQ,
-                t0=t, tv=((t - t.mean(0))**2).sum(0)[:, None], P=P, T0=T0)
+    return dict(
+        U=X @ AQ,
+        Z0=X @ T0.T,
+        ZP=X @ P.T,
+        Y=Y,
+        w=torch.ones_like(Y[:, :1]),
+        s=s[None],
+        AQ=AQ,
+        H=P @ AQ,
+        tA=T0 @ AQ,
+        AA=AQ.T @ AQ,
+        t0=t,
+        tv=((t - t.mean(0)) ** 2).sum(0)[:, None],
+        P=P,
+        T0=T0,
+    )
+
 
 def _stack(problems):
     "Problems of different size as one batch (R, 1, ...): padded rows weigh 0, padded directions stay 0."
+
     def pad(key):
-        a = [p[key] for p in problems]; n, m = (max(x.shape[i] for x in a) for i in (0, 1))
-        return torch.stack([torch.nn.functional.pad(x, (0, m - x.shape[1], 0, n - x.shape[0])) for x in a])[:, None]
+        a = [p[key] for p in problems]
+        n, m = (max(x.shape[i] for x in a) for i in (0, 1))
+        return torch.stack([torch.nn.functional.pad(x, (0, m - x.shape[1], 0, n - x.shape[0])) for x in a])[
+            :, None
+        ]
+
     return SimpleNamespace(**{k: pad(k) for k in problems[0]})
 
 # %% ../nbs/16_recipe.ipynb #a6eda844
-GAMMA, SIGMA = (.1, .3, 1., 3.), (1., 4., 16.)
+GAMMA, SIGMA = (0.1, 0.3, 1.0, 3.0), (1.0, 4.0, 16.0)
+
 
 def _cells(device, gamma=GAMMA, sigma=SIGMA):
     "The grid of strengths: gamma (B,) and sigma (B,)."
     return torch.tensor(list(itertools.product(gamma, sigma)), device=device).unbind(1)
 
-def _knobs(gamma, sigma, scale, train_W=True, train_T=True, alpha=0., triplet=0., margin=.1, wscale=.5):
+
+def _knobs(gamma, sigma, scale, train_W=True, train_T=True, alpha=0.0, triplet=0.0, margin=0.1, wscale=0.5):
     "Numbers per cell as (R, B, 1, 1): g logits per unit score, b and a the size of one unit of V and G; and what the ablations switch."
-    g = (gamma * scale.view(-1, 1))[..., None, None]; b = sigma[None, :, None, None] / g
-    return SimpleNamespace(g=g, b=b, a=wscale*b, gamma=gamma, sigma=sigma[None, :, None, None], W=train_W, T=train_T, wscale=wscale, alpha=alpha, triplet=triplet, margin=margin)
+    g = (gamma * scale.view(-1, 1))[..., None, None]
+    b = sigma[None, :, None, None] / g
+    return SimpleNamespace(
+        g=g,
+        b=b,
+        a=wscale * b,
+        gamma=gamma,
+        sigma=sigma[None, :, None, None],
+        W=train_W,
+        T=train_T,
+        wscale=wscale,
+        alpha=alpha,
+        triplet=triplet,
+        margin=margin,
+    )
 
 # %% ../nbs/16_recipe.ipynb #0d832636
 def _scores(q, k, V, G, U, Z0, ZP):
     "Cosines S_cmm of eq 7 for all cells, and the pieces that the gradient needs again."
-    w = k.a * (U @ G.mT)                                                   # Wz, in the prompts' directions
-    tp = q.t0 + k.b * (V @ q.H.mT)                                         # T, in the prompts' directions
+    w = k.a * (U @ G.mT)  # Wz, in the prompts' directions
+    tp = q.t0 + k.b * (V @ q.H.mT)  # T, in the prompts' directions
     D = Z0 + k.b * (U @ V.mT) + w @ tp.mT
-    n = (1 + ((2*ZP + w) * w).sum(-1, keepdim=True)).clamp_min(1e-6).sqrt()   # |z + Wz|
-    t = k.b * (2*q.tA + k.b * (V @ q.AA))
-    m = (1 + (t * V).sum(-1)).clamp_min(1e-6).sqrt()[..., None, :]            # |T|
+    n = (1 + ((2 * ZP + w) * w).sum(-1, keepdim=True)).clamp_min(1e-6).sqrt()  # |z + Wz|
+    t = k.b * (2 * q.tA + k.b * (V @ q.AA))
+    m = (1 + (t * V).sum(-1)).clamp_min(1e-6).sqrt()[..., None, :]  # |T|
     return D / n / m, w, tp, n, m
+
 
 def _triplet(q, k, S, gS, f):
     "Add the hinge of eq 12 with the hardest negative."
-    hard = (S - 9*q.Y).argmax(-1, keepdim=True)
+    hard = (S - 9 * q.Y).argmax(-1, keepdim=True)
     lead = (S * q.Y).sum(-1, keepdim=True) - S.gather(-1, hard)
     on = (lead < k.margin) * q.w * k.triplet
-    return gS + on * (torch.zeros_like(S).scatter_(-1, hard, 1.) - q.Y), f + (on * (k.margin - lead)).sum((-1, -2))
+    return gS + on * (torch.zeros_like(S).scatter_(-1, hard, 1.0) - q.Y), f + (on * (k.margin - lead)).sum(
+        (-1, -2)
+    )
 
 # %% ../nbs/16_recipe.ipynb #75bbc2f8
 def _objective(q, k, X):
     "Penalised loss (R, B) and its gradient (R, B, C+p, r) at X = [V; G]."
-    C = q.Y.shape[-1]; V, G = X[..., :C, :], X[..., C:, :]
+    C = q.Y.shape[-1]
+    V, G = X[..., :C, :], X[..., C:, :]
     S, w, tp, n, m = _scores(q, k, V, G, q.U, q.Z0, q.ZP)
-    log_p = (k.g * (S + k.alpha*q.Z0)).log_softmax(-1)
-    f = -(log_p * q.Y * q.w).sum((-1, -2)) + .5*(X*X).sum((-1, -2))
+    log_p = (k.g * (S + k.alpha * q.Z0)).log_softmax(-1)
+    f = -(log_p * q.Y * q.w).sum((-1, -2)) + 0.5 * (X * X).sum((-1, -2))
     gS = k.g * (log_p.exp() - q.Y) * q.w
-    if k.triplet: gS, f = _triplet(q, k, S, gS, f)
+    if k.triplet:
+        gS, f = _triplet(q, k, S, gS, f)
     gSS = gS * S
     dn, dm = gSS.sum(-1, keepdim=True) / n**2, (gSS.sum(-2, keepdim=True) / m**2).mT
     gD = gS / n / m
@@ -122,28 +171,37 @@ def _objective(q, k, X):
 def _scaling(q, k):
     "Inverse curvature (R, B, C+p, r) of the directions, up to what the penalty and a small part of the data term say."
     C = q.Y.shape[-1]
-    rows = torch.full_like(q.tv[..., :1, :], min(1., 40/C)).expand(q.U.shape[0], 1, C, 1)
+    rows = torch.full_like(q.tv[..., :1, :], min(1.0, 40 / C)).expand(q.U.shape[0], 1, C, 1)
     return 1 / (1 + 3e-4 * k.sigma**2 * torch.cat([rows, k.wscale**2 * q.tv], -2) * q.s**2)
+
 
 def _first_step(q, k, X, scaling):
     "Half of the best step (R, B) along the scaled gradient at X, its curvature read off a second gradient nearby."
-    grad = _objective(q, k, X)[1]; D = scaling * grad
-    h = .01 / (D*D).sum((-1, -2), keepdim=True).sqrt().clamp_min(1e-20)
-    bend = ((grad - _objective(q, k, X - h*D)[1]) * D).sum((-1, -2)) / h[..., 0, 0]
-    return (.5 * (grad*D).sum((-1, -2)) / bend.clamp_min(1e-20)).clamp(1e-5, 10.)
+    grad = _objective(q, k, X)[1]
+    D = scaling * grad
+    h = 0.01 / (D * D).sum((-1, -2), keepdim=True).sqrt().clamp_min(1e-20)
+    bend = ((grad - _objective(q, k, X - h * D)[1]) * D).sum((-1, -2)) / h[..., 0, 0]
+    return (0.5 * (grad * D).sum((-1, -2)) / bend.clamp_min(1e-20)).clamp(1e-5, 10.0)
+
 
 def _descend(q, k, steps: int = 40, X=None, eta=None):
     "The best X = [V; G] (R, B, C+p, r) after `steps` accelerated steps from W = 0, T = T0 (or from X), for all problems and cells at once; and the step lengths (R, B) to go on with."
     R, B, C, p, r = q.U.shape[0], k.g.shape[1], q.Y.shape[-1], q.t0.shape[-1], q.U.shape[-1]
     scaling = _scaling(q, k)
     X = torch.zeros(R, B, C + p, r, dtype=q.U.dtype, device=q.U.device)
-    old = best = X; grad = torch.zeros_like(X)
+    old = best = X
+    grad = torch.zeros_like(X)
     low, momentum, eta = X.new_full((R, B), math.inf), X.new_zeros(R, B), _first_step(q, k, X, scaling)
     for _ in range(steps):
         at = X + (momentum / (momentum + 3))[..., None, None] * (X - old)
         f, new_grad = _objective(q, k, at)
-        worse = f > low + 1e-6; back = worse[..., None, None]
-        eta, momentum, low = torch.where(worse, .4*eta, 1.02*eta), torch.where(worse, 0., momentum + 1), torch.where(worse, low, f)
+        worse = f > low + 1e-6
+        back = worse[..., None, None]
+        eta, momentum, low = (
+            torch.where(worse, 0.4 * eta, 1.02 * eta),
+            torch.where(worse, 0.0, momentum + 1),
+            torch.where(worse, low, f),
+        )
         best, grad = torch.where(back, best, at), torch.where(back, grad, new_grad)
         step = best - eta[..., None, None] * scaling * grad
         old, X = torch.where(back, step, X), step
@@ -152,42 +210,57 @@ def _descend(q, k, steps: int = 40, X=None, eta=None):
 # %% ../nbs/16_recipe.ipynb #193364f5
 TEMPS = torch.logspace(-2, 1, 25)
 
+
 def _calibrate(L, y):
     "For logits L (B, n, C): each row's best temperature factor by NLL, with a prior log t ~ N(0, 2), and that NLL summed over images."
-    def cost(t): return cross_entropy((L*t).movedim(-1, 1), y.expand(L.shape[:-1]), reduction="none").sum(-1) + t.log()**2/4
+
+    def cost(t):
+        return (
+            cross_entropy((L * t).movedim(-1, 1), y.expand(L.shape[:-1]), reduction="none").sum(-1)
+            + t.log() ** 2 / 4
+        )
+
     value, i = torch.stack([cost(t) for t in TEMPS.to(L)]).min(0)
     return TEMPS.to(L)[i], value
 
+
 def _prior(gamma, kinds: int):
     "Log prior weights of kinds x cells, then zero-shot, which counts twice as much as the likeliest cell."
-    return torch.cat([-((gamma/.55).log()/1.2)**2/2] * kinds + [gamma.new_full((1,), .7)])
+    return torch.cat([-(((gamma / 0.55).log() / 1.2) ** 2) / 2] * kinds + [gamma.new_full((1,), 0.7)])
 
-def _believe(L, y, log_prior, eta: float = .5):
+
+def _believe(L, y, log_prior, eta: float = 0.5):
     "Held-out logits of all cells, zero-shot last (B+1, n, C) -> temperature factors and weights, each (B+1,)."
     t, cost = _calibrate(L, y)
-    return t, (log_prior - eta*cost).softmax(0)
+    return t, (log_prior - eta * cost).softmax(0)
+
 
 def _blind(gamma, kinds: int):
     "Nothing to hold out (one shot, no validation set): the prior, and temperatures that even out the cells."
-    return torch.cat([gamma.rsqrt()]*kinds + [gamma.new_ones(1)]), (2*_prior(gamma, kinds)).softmax(0)
+    return torch.cat([gamma.rsqrt()] * kinds + [gamma.new_ones(1)]), (2 * _prior(gamma, kinds)).softmax(0)
 
 # %% ../nbs/16_recipe.ipynb #6de3d25d
 def _folds(y, F: int, seed: int):
     "Fold number of every image, classes spread evenly."
-    g = torch.Generator().manual_seed(seed); f = torch.zeros(len(y), dtype=torch.long)
+    g = torch.Generator().manual_seed(seed)
+    f = torch.zeros(len(y), dtype=torch.long)
     for c in y.unique().cpu():
-        i = torch.where(y.cpu() == c)[0]; i = i[torch.randperm(len(i), generator=g)]
+        i = torch.where(y.cpu() == c)[0]
+        i = i[torch.randperm(len(i), generator=g)]
         f[i] = (torch.arange(len(i)) + int(torch.randint(0, F, (1,), generator=g))) % F
     return f.to(y.device)
+
 
 def _n_splits(t: Task, most: int = 4) -> int:
     "How many times a task can hold something out: once with a validation set, else its folds, at most `most`; 0 at one shot."
     F = 1 if t.has_val else min(most, int(torch.bincount(t.y).max()))
     return F if t.has_val or F > 1 else 0
 
+
 def _splits(t: Task):
     "Pairs (train, held-out): the validation set if there is one, else folds of the support set; none at one shot."
-    if t.has_val: return [((t.X, t.y), (t.X_val, t.y_val))]
+    if t.has_val:
+        return [((t.X, t.y), (t.X_val, t.y_val))]
     F = _n_splits(t)
     f = _folds(t.y, F, t.seed) if F else None
     return [((t.X[f != i], t.y[f != i]), (t.X[f == i], t.y[f == i])) for i in range(F)]
@@ -195,63 +268,104 @@ def _splits(t: Task):
 # %% ../nbs/16_recipe.ipynb #f2303f7f
 def _average(q, k, X, t, w) -> dict[str, torch.Tensor]:
     "Cells (R kinds, B) and their temperatures and weights, zero-shot last, as one W, T, alpha and factor on the logit scale."
-    C = q.Y.shape[-1]; At = q.AQ.mT
+    C = q.Y.shape[-1]
+    At = q.AQ.mT
     T = normalize(q.T0 + k.b * (X[..., :C, :] @ At), dim=-1)
-    share = w[:-1] * t[:-1] * k.gamma.repeat(len(X)); total = share.sum().clamp_min(1e-9)
-    share = (share/total).reshape(len(X), -1, 1, 1)
+    share = w[:-1] * t[:-1] * k.gamma.repeat(len(X))
+    total = share.sum().clamp_min(1e-9)
+    share = (share / total).reshape(len(X), -1, 1, 1)
     W = (q.P.mT @ ((share * k.a * X[..., C:, :]).sum(1, keepdim=True) @ At)).sum((0, 1))
-    return dict(W=W, T=normalize((share*T).sum((0, 1)), dim=-1), alpha=w[-1]*t[-1]/total, factor=total)
+    return dict(W=W, T=normalize((share * T).sum((0, 1)), dim=-1), alpha=w[-1] * t[-1] / total, factor=total)
+
 
 def _own(q, k, X, rows: slice):
     "The problems `rows` of a batch with their knobs and solutions."
-    return SimpleNamespace(**{a: v[rows] for a, v in vars(q).items()}), SimpleNamespace(**(vars(k) | {a: getattr(k, a)[rows] for a in "gba"})), X[rows]
+    return (
+        SimpleNamespace(**{a: v[rows] for a, v in vars(q).items()}),
+        SimpleNamespace(**(vars(k) | {a: getattr(k, a)[rows] for a in "gba"})),
+        X[rows],
+    )
+
 
 def _held_out(q, k, X, Z):
     "Logits (R*B, n, C) of held-out images Z (n, d) under all problems and cells."
-    C, Z = q.Y.shape[-1], Z[None, None]; Z0 = Z @ q.T0.mT
-    return (k.g * (_scores(q, k, X[..., :C, :], X[..., C:, :], Z @ q.AQ, Z0, Z @ q.P.mT)[0] + k.alpha*Z0)).flatten(0, 1)
+    C, Z = q.Y.shape[-1], Z[None, None]
+    Z0 = Z @ q.T0.mT
+    return (
+        k.g * (_scores(q, k, X[..., :C, :], X[..., C:, :], Z @ q.AQ, Z0, Z @ q.P.mT)[0] + k.alpha * Z0)
+    ).flatten(0, 1)
 
 # %% ../nbs/16_recipe.ipynb #c83b954b
 def _choose(tasks: Sequence[Task], kinds, steps, switches, eta) -> list[tuple]:
     "Temperatures and weights of kinds x cells + zero-shot for each task of a group."
-    gamma, sigma = _cells(tasks[0].device); splits = [_splits(t) for t in tasks]
-    if not splits[0]: return [_blind(gamma, len(kinds)) for _ in tasks]
-    problems = [_problem(*train, t.T0, kind) for t, ss in zip(tasks, splits) for train, _ in ss for kind in kinds]
-    scale = torch.tensor([t.logit_scale for t, ss in zip(tasks, splits) for _ in ss for _ in kinds], device=gamma.device)
+    gamma, sigma = _cells(tasks[0].device)
+    splits = [_splits(t) for t in tasks]
+    if not splits[0]:
+        return [_blind(gamma, len(kinds)) for _ in tasks]
+    problems = [
+        _problem(*train, t.T0, kind) for t, ss in zip(tasks, splits) for train, _ in ss for kind in kinds
+    ]
+    scale = torch.tensor(
+        [t.logit_scale for t, ss in zip(tasks, splits) for _ in ss for _ in kinds], device=gamma.device
+    )
     q, k = _stack(problems), _knobs(gamma, sigma, scale, **switches)
     X, out, at = _descend(q, k, steps)[0], [], 0
     for t, ss in zip(tasks, splits):
         held = []
         for _, (Z, _) in ss:
-            held.append(torch.cat([_held_out(*_own(q, k, X, slice(at, at + len(kinds))), Z), t.logit_scale * (Z @ t.T0.T)[None]])); at += len(kinds)
-        out.append(_believe(torch.cat(held, 1), torch.cat([y for _, (_, y) in ss]), _prior(gamma, len(kinds)), eta))
+            held.append(
+                torch.cat(
+                    [
+                        _held_out(*_own(q, k, X, slice(at, at + len(kinds))), Z),
+                        t.logit_scale * (Z @ t.T0.T)[None],
+                    ]
+                )
+            )
+            at += len(kinds)
+        out.append(
+            _believe(torch.cat(held, 1), torch.cat([y for _, (_, y) in ss]), _prior(gamma, len(kinds)), eta)
+        )
     return out
+
 
 def _refit(tasks: Sequence[Task], kinds, steps, switches, chosen, refit: bool) -> list[dict]:
     "One state per task: every cell fitted on all labelled images and averaged with the chosen weights."
     gamma, sigma = _cells(tasks[0].device)
     q = _stack([_problem(*t.labelled(refit), t.T0, kind) for t in tasks for kind in kinds])
-    k = _knobs(gamma, sigma, torch.tensor([t.logit_scale for t in tasks for _ in kinds], device=gamma.device), **switches)
+    k = _knobs(
+        gamma,
+        sigma,
+        torch.tensor([t.logit_scale for t in tasks for _ in kinds], device=gamma.device),
+        **switches,
+    )
     X, out, n = _descend(q, k, steps)[0], [], len(kinds)
     for i, (t, w) in enumerate(chosen):
-        out.append(_average(*_own(q, k, X, slice(i*n, (i + 1)*n)), t, w))
+        out.append(_average(*_own(q, k, X, slice(i * n, (i + 1) * n)), t, w))
     return out
 
 # %% ../nbs/16_recipe.ipynb #4298ae09
 SMALL = 3e9  # multiply-adds of one grid fit, above which strengths are chosen on a pilot
 
+
 def _work(t: Task, kinds, steps: int) -> float:
     C = t.n_classes
-    return len(t.X) * min(t.X.shape) * (C + min(C, MAX_P)) * 2 * len(GAMMA) * len(SIGMA) * len(kinds) * steps / 3
+    return (
+        len(t.X) * min(t.X.shape) * (C + min(C, MAX_P)) * 2 * len(GAMMA) * len(SIGMA) * len(kinds) * steps / 3
+    )
+
 
 def _pilot(t: Task, classes: int = 40, per: int = 8) -> Task:
     "A seeded part of a task: some classes, some images each, relabelled."
-    g = torch.Generator().manual_seed(t.seed); c = torch.randperm(t.n_classes, generator=g)[:classes].sort()[0].to(t.device)
+    g = torch.Generator().manual_seed(t.seed)
+    c = torch.randperm(t.n_classes, generator=g)[:classes].sort()[0].to(t.device)
+
     def cut(X, y):
-        i = torch.argsort(y, stable=True); rank = torch.empty_like(y)
+        i = torch.argsort(y, stable=True)
+        rank = torch.empty_like(y)
         rank[i] = torch.arange(len(y), device=y.device) - torch.searchsorted(y[i], y[i])
         keep = torch.isin(y, c) & (rank < per)
         return X[keep], torch.searchsorted(c, y[keep])
+
     X_val, y_val = cut(t.X_val, t.y_val) if t.has_val else (None, None)
     val = (X_val, y_val) if t.has_val and len(y_val) else (None, None)
     return Task(*cut(t.X, t.y), t.T0[c], *val, t.logit_scale, t.seed)
@@ -259,24 +373,43 @@ def _pilot(t: Task, classes: int = 40, per: int = 8) -> Task:
 # %% ../nbs/16_recipe.ipynb #cd75fca6
 MANY = 4000  # rows, above which the descent goes through them in parts
 
+
 def _rows(q, i):
     "The rows i of a problem, each counted so often that they stand for all."
-    return SimpleNamespace(**(vars(q) | {a: getattr(q, a)[:, :, i] for a in ("U", "Z0", "ZP", "Y")} | {"w": q.U.shape[2]/len(i) * q.w[:, :, i]}))
+    return SimpleNamespace(
+        **(
+            vars(q)
+            | {a: getattr(q, a)[:, :, i] for a in ("U", "Z0", "ZP", "Y")}
+            | {"w": q.U.shape[2] / len(i) * q.w[:, :, i]}
+        )
+    )
 
-def _descend_in_parts(q, k, seed: int, epochs: int = 10, parts: int = 16, momentum: float = .9):
+
+def _descend_in_parts(q, k, seed: int, epochs: int = 10, parts: int = 16, momentum: float = 0.9):
     "X (R, B, C+p, r) for many rows: a full descent on one part, which also measures the step length, then `epochs` shuffled passes in shrinking steps."
-    g = torch.Generator().manual_seed(seed); n = q.U.shape[2]
-    def shuffled(): return (_rows(q, i.to(q.U.device)) for i in torch.randperm(n, generator=g).chunk(parts))
+    g = torch.Generator().manual_seed(seed)
+    n = q.U.shape[2]
+
+    def shuffled():
+        return (_rows(q, i.to(q.U.device)) for i in torch.randperm(n, generator=g).chunk(parts))
+
     X, eta = _descend(next(shuffled()), k, 30)
     pace, V, before = eta[..., None, None] * _scaling(q, k), torch.zeros_like(X), math.inf
     for epoch in range(epochs):
-        start, loss = X, 0.
+        start, loss = X, 0.0
         for i, part in enumerate(shuffled()):
-            f, grad = _objective(part, k, X + momentum*V)
-            V = momentum*V - (1 - (epoch*parts + i)/(epochs*parts)) * pace * grad
-            X = X + V; loss += float(f.sum())
-        if not loss <= before: X, V, pace = start, torch.zeros_like(X), .4*pace      # worse, or no number at all: back, and more gently
-        else: before = loss
+            f, grad = _objective(part, k, X + momentum * V)
+            V = momentum * V - (1 - (epoch * parts + i) / (epochs * parts)) * pace * grad
+            X = X + V
+            loss += float(f.sum())
+        if not loss <= before:
+            X, V, pace = (
+                start,
+                torch.zeros_like(X),
+                0.4 * pace,
+            )  # worse, or no number at all: back, and more gently
+        else:
+            before = loss
     return X
 
 # %% ../nbs/16_recipe.ipynb #518bc1f5
@@ -284,49 +417,102 @@ def _fit_large(t: Task, steps, switches, eta, refit: bool) -> tuple[dict, tuple]
     "State and (temperatures, weights) of a large task: strengths from a pilot, one cell trained on all rows."
     gamma, sigma = _cells(t.device)
     temp, w = _choose([_pilot(t)], KINDS, steps, switches, eta)[0]
-    by_kind = w[:-1].reshape(len(KINDS), -1); best = int(by_kind.sum(1).argmax()); a = by_kind[best]/by_kind[best].sum()
-    g, s = (a*gamma.log()).sum().exp()[None], (a*sigma.log()).sum().exp()[None]
+    by_kind = w[:-1].reshape(len(KINDS), -1)
+    best = int(by_kind.sum(1).argmax())
+    a = by_kind[best] / by_kind[best].sum()
+    g, s = (a * gamma.log()).sum().exp()[None], (a * sigma.log()).sum().exp()[None]
     X, y = t.labelled(refit)
-    q, k = _stack([_problem(X, y, t.T0, KINDS[best])]), _knobs(g, s, torch.tensor([t.logit_scale], device=t.device), **switches)
+    q, k = (
+        _stack([_problem(X, y, t.T0, KINDS[best])]),
+        _knobs(g, s, torch.tensor([t.logit_scale], device=t.device), **switches),
+    )
     end = _descend_in_parts(q, k, t.seed) if len(X) > MANY else _descend(q, k, steps)[0]
-    own = torch.stack([(w[:-1]*temp[:-1]*gamma.repeat(len(KINDS))).sum()/g[0], w[-1]*temp[-1]])       # belief in the map, belief in zero-shot
+    own = torch.stack(
+        [(w[:-1] * temp[:-1] * gamma.repeat(len(KINDS))).sum() / g[0], w[-1] * temp[-1]]
+    )  # belief in the map, belief in zero-shot
     return _average(q, k, end, torch.ones_like(own), own), (temp, w)
 
 # %% ../nbs/16_recipe.ipynb #d927590d
 def _fitted(t: Task, state: dict, chosen: tuple, refit: bool, kinds, settings: dict) -> Fitted:
     "Everything about one fit: tensors of eq 14, and what was believed on which evidence."
     scale = torch.as_tensor(t.logit_scale, device=t.device) * state.pop("factor")
-    names = [f"{kind} gamma={g:g} sigma={s:g}" for kind in kinds for g, s in itertools.product(GAMMA, SIGMA)] + ["zero-shot"]
-    w = chosen[1].tolist(); top = sorted(zip(w, names), reverse=True)[:3]
-    judge = f"{len(t.y_val)} validation images" if t.has_val else "folds of the support set" if _n_splits(t) else "the prior alone (one shot, no validation images)"
-    info: dict[str, Any] = dict(recipe=settings, alpha=float(state["alpha"]), zero_shot_weight=w[-1], strengths={n: round(v, 3) for v, n in top},
-                                n_parameters=state["W"].numel() + state["T"].numel(), validation_in_training=bool(t.has_val and refit),
-                                selected_by=f"NLL on {judge}: {len(names) - 1} strengths and zero-shot, averaged")
+    names = [
+        f"{kind} gamma={g:g} sigma={s:g}" for kind in kinds for g, s in itertools.product(GAMMA, SIGMA)
+    ] + ["zero-shot"]
+    w = chosen[1].tolist()
+    top = sorted(zip(w, names), reverse=True)[:3]
+    judge = (
+        f"{len(t.y_val)} validation images"
+        if t.has_val
+        else "folds of the support set"
+        if _n_splits(t)
+        else "the prior alone (one shot, no validation images)"
+    )
+    info: dict[str, Any] = dict(
+        recipe=settings,
+        alpha=float(state["alpha"]),
+        zero_shot_weight=w[-1],
+        strengths={n: round(v, 3) for v, n in top},
+        n_parameters=state["W"].numel() + state["T"].numel(),
+        validation_in_training=bool(t.has_val and refit),
+        selected_by=f"NLL on {judge}: {len(names) - 1} strengths and zero-shot, averaged",
+    )
     return Fitted("cmm", cmm_logits, state | dict(T0=t.T0, scale=scale), t.width, cmm_embedding, info)
+
 
 def _groups(tasks: Sequence[Task], kinds, steps) -> list[list[int]]:
     "Indices of tasks that share their sizes, in parts that fit the work of one batch."
     by: dict = {}
-    for i, t in enumerate(tasks): by.setdefault((len(t.X), t.has_val and len(t.X_val), t.n_classes, t.width, _n_splits(t)), []).append(i)
+    for i, t in enumerate(tasks):
+        by.setdefault((len(t.X), t.has_val and len(t.X_val), t.n_classes, t.width, _n_splits(t)), []).append(
+            i
+        )
     out = []
-    for ids in by.values(): n = max(1, int(SMALL // _work(tasks[ids[0]], kinds, steps))); out += [ids[i:i + n] for i in range(0, len(ids), n)]
+    for ids in by.values():
+        n = max(1, int(SMALL // _work(tasks[ids[0]], kinds, steps)))
+        out += [ids[i : i + n] for i in range(0, len(ids), n)]
     return out
 
 # %% ../nbs/16_recipe.ipynb #7aa99d90
-def fit_cmm(tasks: Sequence[Task], progress: bool = False, refit: bool = True, steps: int = 40, eta: float = .5, kinds: Sequence[str] = KINDS,
-            train_W: bool = True, train_T: bool = True, triplet: float = 0.0, margin: float = .1, alpha: float = 0.0) -> list[Fitted]:
+@method(
+    "cmm",
+    summary="the paper's model with our recipe: penalised, full batch, strengths weighed by held-out images; "
+    "the default",
+    source="Cross-Modal Mapping, eq 1-14; recipe of this project",
+)
+def fit_cmm(
+    tasks: Sequence[Task],
+    progress: bool = False,
+    refit: bool = True,
+    steps: int = 40,
+    eta: float = 0.5,
+    kinds: Sequence[str] = KINDS,
+    train_W: bool = True,
+    train_T: bool = True,
+    triplet: float = 0.0,
+    margin: float = 0.1,
+    alpha: float = 0.0,
+) -> list[Fitted]:
     """CMM (eq 6, 14) with our recipe, for tasks of any size; tasks of equal size are trained side by side.
 
     `refit`: after choosing, train on support and validation images together. `train_W`, `train_T`, `triplet` (weight of eq 13), `alpha` (weight of CLIP's
     scores in training) are switches for ablations. Works without validation images. Raises `ValueError` when nothing is trained."""
-    need(train_W or train_T, "Nothing to train: set train_W or train_T."); need(steps >= 1, f"steps must be 1 or more, not {steps}.")
-    switches = dict(train_W=train_W, train_T=train_T, triplet=triplet, margin=margin, alpha=alpha); settings = switches | dict(refit=refit, steps=steps, eta=eta, kinds=list(kinds))
-    out: list[Fitted | None] = [None]*len(tasks)
+    need(train_W or train_T, "Nothing to train: set train_W or train_T.")
+    need(steps >= 1, f"steps must be 1 or more, not {steps}.")
+    switches = dict(train_W=train_W, train_T=train_T, triplet=triplet, margin=margin, alpha=alpha)
+    settings = switches | dict(refit=refit, steps=steps, eta=eta, kinds=list(kinds))
+    out: list[Fitted | None] = [None] * len(tasks)
     from tqdm import tqdm
+
     for ids in tqdm(_groups(tasks, kinds, steps), desc="cmm", disable=not progress, mininterval=1):
-        group = [tasks[i] for i in ids]; large = _work(group[0], kinds, steps) > SMALL
-        with few_threads(max(len(t.X)*t.width for t in group), 1e5):
-            if large: states, chosen = ([v] for v in _fit_large(group[0], steps, switches, eta, refit))
-            else: chosen = _choose(group, kinds, steps, switches, eta); states = _refit(group, kinds, steps, switches, chosen, refit)
-        for i, t, s, c in zip(ids, group, states, chosen): out[i] = _fitted(t, s, c, refit, KINDS if large else kinds, settings | dict(pilot=large))
+        group = [tasks[i] for i in ids]
+        large = _work(group[0], kinds, steps) > SMALL
+        with few_threads(max(len(t.X) * t.width for t in group), 1e5):
+            if large:
+                states, chosen = ([v] for v in _fit_large(group[0], steps, switches, eta, refit))
+            else:
+                chosen = _choose(group, kinds, steps, switches, eta)
+                states = _refit(group, kinds, steps, switches, chosen, refit)
+        for i, t, s, c in zip(ids, group, states, chosen):
+            out[i] = _fitted(t, s, c, refit, KINDS if large else kinds, settings | dict(pilot=large))
     return out

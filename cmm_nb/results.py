@@ -28,12 +28,30 @@ from .training import without_fusion
 def identity(pack: FeaturePack, split: FewShotSplit) -> dict[str, Any]:
     "What the row was measured on: data set, split, encoder, prompts, with their hashes."
     m = pack.meta
-    return dict(dataset=pack.name, pack_hash=pack.hash, split_hash=split.hash, shots=split.shots, seed=split.seed, n_classes=len(pack.text if split.classes is None else split.classes),
-                n_train=len(split.train), n_val=len(split.val), n_test=len(split.test), encoder=m.get("encoder", "as in the pack"), pretrained=m.get("pretrained"),
-                weights_hash=m.get("weights_hash"), templates=m.get("templates"), templates_hash=m.get("templates_hash"), logit_scale=pack.logit_scale,
-                protocol=split.protocol, style=split.style)
+    return dict(
+        dataset=pack.name,
+        pack_hash=pack.hash,
+        split_hash=split.hash,
+        shots=split.shots,
+        seed=split.seed,
+        n_classes=len(pack.text if split.classes is None else split.classes),
+        n_train=len(split.train),
+        n_val=len(split.val),
+        n_test=len(split.test),
+        encoder=m.get("encoder", "as in the pack"),
+        pretrained=m.get("pretrained"),
+        weights_hash=m.get("weights_hash"),
+        templates=m.get("templates"),
+        templates_hash=m.get("templates_hash"),
+        logit_scale=pack.logit_scale,
+        protocol=split.protocol,
+        style=split.style,
+    )
 
-def result_row(pack: FeaturePack, split: FewShotSplit, f: Fitted, stamp: dict, keep: list | None = None) -> dict[str, Any]:
+
+def result_row(
+    pack: FeaturePack, split: FewShotSplit, f: Fitted, stamp: dict, keep: list | None = None
+) -> dict[str, Any]:
     """The full row of a fitted method on the test part of its split; `stamp` from `run_stamp()` is shared by all rows of a run.
 
     With a list `keep`, the answer to each image is added to it, for `save_answers`; `row["answers"]` is its place there."""
@@ -42,18 +60,30 @@ def result_row(pack: FeaturePack, split: FewShotSplit, f: Fitted, stamp: dict, k
     images, prototypes = f.embed(X)
     info = {k: v for k, v in f.info.items() if k not in ("history", "seed")}
     logits = f.logits(X)
-    if keep is not None: info["answers"] = len(keep); keep.append(answers(f, X, y, logits))
+    if keep is not None:
+        info["answers"] = len(keep)
+        keep.append(answers(f, X, y, logits))
     text = pack.text if split.classes is None else pack.text[split.classes]
-    marked = f.method + " [paper-style]"*(split.style == "paper")                   # in the name, so that no table can forget it
-    return identity(pack, split) | dict(method=marked) | info | evaluate(logits, y) | dict(
-        gap_before=centroid_distance(X, text), gap_after=centroid_distance(images, prototypes)) | stamp
+    marked = f.method + " [paper-style]" * (
+        split.style == "paper"
+    )  # in the name, so that no table can forget it
+    return (
+        identity(pack, split)
+        | dict(method=marked)
+        | info
+        | evaluate(logits, y)
+        | dict(gap_before=centroid_distance(X, text), gap_after=centroid_distance(images, prototypes))
+        | stamp
+    )
+
 
 def run_stamp(device: str) -> dict[str, Any]:
     "Versions, source commit and device: the same for all rows of one run."
     return dict(versions=versions(), git_commit=git_commit(), device=device)
 
 # %% ../nbs/26_results.ipynb #03368778
-SWEEP = tuple(round(.1*i, 1) for i in range(21))
+SWEEP = tuple(round(0.1 * i, 1) for i in range(21))
+
 
 def answers(f: Fitted, X, y, logits) -> dict[str, np.ndarray]:
     "What `f` says to each image: `predicted` (n,), `confidence` (n,) float16, and its accuracy for each alpha of `SWEEP` (NaN without fusion)."
@@ -62,13 +92,23 @@ def answers(f: Fitted, X, y, logits) -> dict[str, np.ndarray]:
     if {"alpha", "T0"} <= f.state.keys():
         images, prototypes = f.embed(X)
         S, S_clip = images @ prototypes.T, np.asarray(X) @ f.state["T0"].cpu().numpy().T
-        sweep = np.array([((S + a*S_clip).argmax(1) == y).mean() for a in SWEEP])
-    return dict(predicted=p.argmax(1).astype(np.uint16), confidence=p.max(1).astype(np.float16), sweep=sweep.astype(np.float32))
+        sweep = np.array([((S + a * S_clip).argmax(1) == y).mean() for a in SWEEP])
+    return dict(
+        predicted=p.argmax(1).astype(np.uint16),
+        confidence=p.max(1).astype(np.float16),
+        sweep=sweep.astype(np.float32),
+    )
+
 
 def save_answers(keep: Sequence[dict], y, class_names: Sequence[str], path) -> Path:
     "Write the answers kept by `result_rows` to an .npz file, whole or not at all: predicted and confidence (rows, n), sweep (rows, alphas), label (n,)."
     with atomic_path(path) as tmp, open(tmp, "wb") as out:
-        np.savez_compressed(out, **{k: np.stack([a[k] for a in keep]) for k in keep[0]}, label=np.asarray(y, dtype=np.uint16), class_names=[str(c) for c in class_names])
+        np.savez_compressed(
+            out,
+            **{k: np.stack([a[k] for a in keep]) for k in keep[0]},
+            label=np.asarray(y, dtype=np.uint16),
+            class_names=[str(c) for c in class_names],
+        )
     return Path(path)
 
 # %% ../nbs/26_results.ipynb #c8d2d4af
@@ -76,87 +116,180 @@ def variants(f: Fitted) -> list[Fitted]:
     "The fitted classifier, preceded by its unfused twin where it has a fusion weight."
     return [without_fusion(f), f] if "alpha" in f.state else [f]
 
-def result_rows(pack: FeaturePack, tasks: Sequence[tuple[Task, FewShotSplit]], fits: Sequence[Fitted], stamp: dict, keep: list | None = None) -> list[dict]:
+
+def result_rows(
+    pack: FeaturePack,
+    tasks: Sequence[tuple[Task, FewShotSplit]],
+    fits: Sequence[Fitted],
+    stamp: dict,
+    keep: list | None = None,
+) -> list[dict]:
     "Rows of all fits and their variants, `tasks` and `fits` in the same order; `keep` as in `result_row`."
     return [result_row(pack, s, v, stamp, keep) for (t, s), f in zip(tasks, fits) for v in variants(f)]
 
 # %% ../nbs/26_results.ipynb #d74a1221
-def deep_row(pack: FeaturePack, images: ImageSet, split: FewShotSplit, f: FittedDeep, stamp: dict) -> dict[str, Any]:
+def deep_row(
+    pack: FeaturePack, images: ImageSet, split: FewShotSplit, f: FittedDeep, stamp: dict
+) -> dict[str, Any]:
     "`result_row` for a method of `DEEP_METHODS`: an image tower of its own is asked about the test images themselves."
-    if not f.moves_images: return result_row(pack, split, f.head, stamp)
+    if not f.moves_images:
+        return result_row(pack, split, f.head, stamp)
     z = torch.from_numpy(f.features(Taken(images.images, split.test)))
     seen, T = f.head.embed(z)
     state = dict(logits=f.head.logits(z), seen=seen, T=T)
-    return result_row(pack, split, Fitted(f.method, lambda s, _: s["logits"], state, pack.image.shape[1], lambda s, _: (s["seen"], s["T"]), f.info), stamp)
+    return result_row(
+        pack,
+        split,
+        Fitted(
+            f.method,
+            lambda s, _: s["logits"],
+            state,
+            pack.image.shape[1],
+            lambda s, _: (s["seen"], s["T"]),
+            f.info,
+        ),
+        stamp,
+    )
 
-def deep_rows(name: str, images: ImageSet, encoder: Encoder, pack: FeaturePack, shots: Sequence[int], seeds: Sequence[int], stamp: dict,
-              progress: bool = False, **settings) -> list[dict]:
+
+def deep_rows(
+    name: str,
+    images: ImageSet,
+    encoder: Encoder,
+    pack: FeaturePack,
+    shots: Sequence[int],
+    seeds: Sequence[int],
+    stamp: dict,
+    progress: bool = False,
+    **settings,
+) -> list[dict]:
     "Rows of deep method `name` on an image set whose features under `encoder` are `pack`, one per shots and seed. Raises `ValueError` when set and pack differ."
-    need(pack.meta.get("content") == images.content and pack.meta.get("weights_hash") == encoder.weights_hash,
-         f"The pack {pack.name} was not made from these images with this encoder: make it with features_of(images, encoder).")
+    need(
+        pack.meta.get("content") == images.content and pack.meta.get("weights_hash") == encoder.weights_hash,
+        f"The pack {pack.name} was not made from these images with this encoder: make it with features_of(images, encoder).",
+    )
     features = None if name in DEEP_METHODS and DEEP_METHODS[name].needs_images else pack
     splits = [pack_task(pack, k, s)[1] for k in shots for s in seeds]
-    return [deep_row(pack, images, s, fit_deep_task(name, deep_task(images, encoder, s, features), progress, **settings), stamp) for s in splits]
+    return [
+        deep_row(
+            pack,
+            images,
+            s,
+            fit_deep_task(name, deep_task(images, encoder, s, features), progress, **settings),
+            stamp,
+        )
+        for s in splits
+    ]
 
 # %% ../nbs/26_results.ipynb #ac617972
 def write_rows(rows: Sequence[dict], path) -> Path:
     "Write rows as JSON, atomically."
-    with atomic_path(path) as tmp: tmp.write_text(json.dumps(list(rows), indent=1, ensure_ascii=False), encoding="utf-8")
+    with atomic_path(path) as tmp:
+        tmp.write_text(json.dumps(list(rows), indent=1, ensure_ascii=False), encoding="utf-8")
     return Path(path)
+
 
 def read_rows(path) -> list[dict]:
     "Rows of a result.json; `ValueError` when it is absent or damaged."
     need(Path(path).is_file(), f"There is no result file {path}: run the data set first.")
-    try: return json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as e: raise ValueError(f"The result file {path} is damaged ({e}): delete it and run again.") from e
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as e:
+        raise ValueError(f"The result file {path} is damaged ({e}): delete it and run again.") from e
 
 # %% ../nbs/26_results.ipynb #27b96072
-def table(rows: Sequence[dict], value: str = "accuracy", scale: float = 100.0, digits: int = 1) -> list[list[str]]:
+def table(
+    rows: Sequence[dict], value: str = "accuracy", scale: float = 100.0, digits: int = 1
+) -> list[list[str]]:
     "Cells of a methods x shots table of `value`: mean +- standard deviation over seeds; the first row is the head. Empty where nothing was run."
     summary = summarise(rows, value)
     shots = sorted({k for of in summary.values() for k in of})
-    def cell(of, k): return f"{of[k][0]*scale:.{digits}f} ± {of[k][1]*scale:.{digits}f}" if k in of else ""
-    return [["method"] + [f"{k} shot{'s'*(k > 1)}" for k in shots]] + [[m] + [cell(of, k) for k in shots] for m, of in summary.items()]
+
+    def cell(of, k):
+        return f"{of[k][0] * scale:.{digits}f} ± {of[k][1] * scale:.{digits}f}" if k in of else ""
+
+    return [["method"] + [f"{k} shot{'s' * (k > 1)}" for k in shots]] + [
+        [m] + [cell(of, k) for k in shots] for m, of in summary.items()
+    ]
+
 
 def gains(rows: Sequence[dict], over: str = "zero-shot") -> dict[str, dict[int, float]]:
     "Mean accuracy of each method minus that of `over`, per shots, in percentage points."
-    s = summarise(rows); need(over in s, f"No rows of {over!r} to compare with.")
-    return {m: {k: 100*(v[0] - s[over][k][0]) for k, v in of.items() if k in s[over]} for m, of in s.items() if m != over}
+    s = summarise(rows)
+    need(over in s, f"No rows of {over!r} to compare with.")
+    return {
+        m: {k: 100 * (v[0] - s[over][k][0]) for k, v in of.items() if k in s[over]}
+        for m, of in s.items()
+        if m != over
+    }
+
 
 def format_table(cells: Sequence[Sequence[str]]) -> str:
     "Aligned plain text of table cells, head underlined."
     width = [max(len(r[i]) for r in cells) for i in range(len(cells[0]))]
-    lines = ["  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(r, width))) for r in cells]
-    return "\n".join([lines[0], "-"*len(lines[0])] + lines[1:])
+    lines = [
+        "  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(r, width)))
+        for r in cells
+    ]
+    return "\n".join([lines[0], "-" * len(lines[0])] + lines[1:])
 
 # %% ../nbs/26_results.ipynb #24919ba7
-def paired_differences(rows: Sequence[dict], over: str = "cmm", value: str = "accuracy", level: float = .95) -> dict[str, dict[str, float]]:
+def paired_differences(
+    rows: Sequence[dict], over: str = "cmm", value: str = "accuracy", level: float = 0.95
+) -> dict[str, dict[str, float]]:
     """method -> mean, low, high (percentage points above `over`, interval over data sets x seeds), wins (share of draws), n (data sets x seeds).
 
     Only draws (dataset, shots, seed) that both have are compared. Raises `ValueError` when `over` has no rows."""
     from scipy.stats import t as student
+
     by: dict[str, dict] = {}
-    for r in records(rows): by.setdefault(r["method"], {})[r["dataset"], r["seed"], r["shots"]] = 100*r[value]
-    need(over in by, f"No rows of {over!r} to compare with."); out = {}
+    for r in records(rows):
+        by.setdefault(r["method"], {})[r["dataset"], r["seed"], r["shots"]] = 100 * r[value]
+    need(over in by, f"No rows of {over!r} to compare with.")
+    out = {}
     for m, of in by.items():
         both = {k: of[k] - by[over][k] for k in of if k in by[over]}
-        if m == over or not both: continue
-        units = np.array([np.mean([d for k, d in both.items() if k[:2] == u]) for u in dict.fromkeys(k[:2] for k in both)])
-        half = student.ppf((1 + level)/2, len(units) - 1) * units.std(ddof=1) / len(units)**.5 if len(units) > 1 else float("nan")
-        out[m] = dict(mean=float(units.mean()), low=float(units.mean() - half), high=float(units.mean() + half), wins=float(np.mean([d > 0 for d in both.values()])), n=len(units))
+        if m == over or not both:
+            continue
+        units = np.array(
+            [np.mean([d for k, d in both.items() if k[:2] == u]) for u in dict.fromkeys(k[:2] for k in both)]
+        )
+        half = (
+            student.ppf((1 + level) / 2, len(units) - 1) * units.std(ddof=1) / len(units) ** 0.5
+            if len(units) > 1
+            else float("nan")
+        )
+        out[m] = dict(
+            mean=float(units.mean()),
+            low=float(units.mean() - half),
+            high=float(units.mean() + half),
+            wins=float(np.mean([d > 0 for d in both.values()])),
+            n=len(units),
+        )
     return out
 
 # %% ../nbs/26_results.ipynb #d2b4ea47
-def mean_ranks(rows: Sequence[dict], value: str = "accuracy", level: float = .95) -> tuple[dict[str, float], float, float]:
+def mean_ranks(
+    rows: Sequence[dict], value: str = "accuracy", level: float = 0.95
+) -> tuple[dict[str, float], float, float]:
     """Mean rank of each method over problems (dataset, shots), best first; the critical difference for the number of data sets; Friedman's p over the problems.
 
     Only problems that all methods have count; `ValueError` when there are none or fewer than three methods."""
     from scipy.stats import friedmanchisquare, rankdata, studentized_range
+
     by: dict[str, dict] = {}
-    for r in records(rows): by.setdefault(r["method"], {}).setdefault((r["dataset"], r["shots"]), []).append(r[value])
-    common = [p for p in next(iter(by.values())) if all(p in of for of in by.values())]; k = len(by)
+    for r in records(rows):
+        by.setdefault(r["method"], {}).setdefault((r["dataset"], r["shots"]), []).append(r[value])
+    common = [p for p in next(iter(by.values())) if all(p in of for of in by.values())]
+    k = len(by)
     need(common and k > 2, "Ranks need at least three methods and a problem that all of them have.")
     scores = np.array([[np.mean(of[p]) for p in common] for of in by.values()])
-    ranks = dict(sorted(zip(by, map(float, rankdata(-scores.round(9), axis=0).mean(1))), key=lambda kv: kv[1]))
-    cd = studentized_range.ppf(level, k, np.inf) / 2**.5 * (k*(k + 1) / (6*len({d for d, _ in common})))**.5
+    ranks = dict(
+        sorted(zip(by, map(float, rankdata(-scores.round(9), axis=0).mean(1))), key=lambda kv: kv[1])
+    )
+    cd = (
+        studentized_range.ppf(level, k, np.inf)
+        / 2**0.5
+        * (k * (k + 1) / (6 * len({d for d, _ in common}))) ** 0.5
+    )
     return ranks, float(cd), float(friedmanchisquare(*scores).pvalue) if len(common) > 1 else float("nan")

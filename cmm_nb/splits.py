@@ -22,10 +22,20 @@ from .data import PARTS, FewShotSplit, ImageSet, few_shot_split
 # %% ../nbs/02_splits.ipynb #8bfece0e
 def row_keys(x: np.ndarray, block: int = 8192) -> np.ndarray:
     "A 64-bit key (n,) for each row of a matrix (n, d): equal rows, taken as float32, have equal keys; others differ but for a chance of 2^-64."
-    odd = np.random.default_rng(0).integers(0, 2**63, size=np.shape(x)[1], dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-    bits = (np.ascontiguousarray(x[i:i + block], dtype=np.float32).view(np.uint32) for i in range(0, len(x), block))
-    def mix(b): b = (b.astype(np.uint64) + np.uint64(1)) * odd; return ((b ^ (b >> np.uint64(31))) * odd).sum(1, dtype=np.uint64)
+    odd = np.random.default_rng(0).integers(0, 2**63, size=np.shape(x)[1], dtype=np.uint64) * np.uint64(
+        2
+    ) + np.uint64(1)
+    bits = (
+        np.ascontiguousarray(x[i : i + block], dtype=np.float32).view(np.uint32)
+        for i in range(0, len(x), block)
+    )
+
+    def mix(b):
+        b = (b.astype(np.uint64) + np.uint64(1)) * odd
+        return ((b ^ (b >> np.uint64(31))) * odd).sum(1, dtype=np.uint64)
+
     return np.concatenate([mix(b) for b in bits])
+
 
 def copies(keys: np.ndarray, split: np.ndarray, within_train: bool = False) -> dict[str, np.ndarray]:
     """Rows whose content also stands in a part further on the way train -> val -> test, as {'train = test': rows, ...} (empty: none).
@@ -33,20 +43,26 @@ def copies(keys: np.ndarray, split: np.ndarray, within_train: bool = False) -> d
     Such a row is on the side that must give way, so that the test part stays as it is. `within_train`: also the repeats inside the training part."""
     _, group = np.unique(keys, return_inverse=True)
     in_part = {p: np.bincount(group, split == p).astype(int) for p in PARTS}
-    found = {f"{a} = {b}": np.flatnonzero((split == a) & (in_part[b][group] > 0)) for a, b in (("train", "test"), ("train", "val"), ("val", "test"))}
+    found = {
+        f"{a} = {b}": np.flatnonzero((split == a) & (in_part[b][group] > 0))
+        for a, b in (("train", "test"), ("train", "val"), ("val", "test"))
+    }
     if within_train:
-        rows = np.flatnonzero(split == "train"); first = np.unique(group[rows], return_index=True)[1]
+        rows = np.flatnonzero(split == "train")
+        first = np.unique(group[rows], return_index=True)[1]
         found["train = train"] = np.delete(rows, first)
     return {k: v for k, v in found.items() if len(v)}
 
 # %% ../nbs/02_splits.ipynb #c8139083
 VALIDATION = {"few": "min(K,4) images a class", "all": "the whole validation part", "test": "the test part"}
 
+
 @dataclass
 class Protocol:
     """Which images may be learned from, selected on and measured on: `label` and `split` (n,), `class_names` (C,), `keys` (n,) of content, `names` (n,) of images.
 
     Raises `ValueError` for content in two parts unless `duplicates` is 'drop', and for `validation` 'test' or 'all' unless `style` is 'paper'."""
+
     label: np.ndarray
     split: np.ndarray
     class_names: Sequence[str]
@@ -59,18 +75,35 @@ class Protocol:
     name: str = "data set"
 
     def __post_init__(self):
-        pick(self.duplicates, ("error", "drop"), "duplicates"); pick(self.style, ("clean", "paper"), "style of a protocol"); pick(self.validation, VALIDATION, "validation")
-        need(self.validation == "few" or self.style == "paper", f"Validation on {VALIDATION[self.validation]} is not clean: a result selected so looks better than it is. "
-             "Use validation='few', or say style='paper' to have every row marked.")
-        need(self.validation != "all" or (self.split == "val").any(), f"{self.name} has no validation part: validation='all' has nothing to take.")
-        need(self.keys is None or len(self.keys) == len(self.split), f"{self.name}: {0 if self.keys is None else len(self.keys)} keys for {len(self.split)} images.")
-        if self.duplicates == "error" and self.copies: raise ValueError(self._refusal())
+        pick(self.duplicates, ("error", "drop"), "duplicates")
+        pick(self.style, ("clean", "paper"), "style of a protocol")
+        pick(self.validation, VALIDATION, "validation")
+        need(
+            self.validation == "few" or self.style == "paper",
+            f"Validation on {VALIDATION[self.validation]} is not clean: a result selected so looks better than it is. "
+            "Use validation='few', or say style='paper' to have every row marked.",
+        )
+        need(
+            self.validation != "all" or (self.split == "val").any(),
+            f"{self.name} has no validation part: validation='all' has nothing to take.",
+        )
+        need(
+            self.keys is None or len(self.keys) == len(self.split),
+            f"{self.name}: {0 if self.keys is None else len(self.keys)} keys for {len(self.split)} images.",
+        )
+        if self.duplicates == "error" and self.copies:
+            raise ValueError(self._refusal())
 
     @cached_property
     def copies(self) -> dict[str, np.ndarray]:
         "Rows to be set aside because their content stands on the other side of a border too."
-        if self.keys is None: return {}
-        return copies(np.asarray(self.keys), self.split, within_train=not (self.split == "val").any() or self.validation == "test")
+        if self.keys is None:
+            return {}
+        return copies(
+            np.asarray(self.keys),
+            self.split,
+            within_train=not (self.split == "val").any() or self.validation == "test",
+        )
 
     @cached_property
     def aside(self) -> np.ndarray:
@@ -78,38 +111,64 @@ class Protocol:
         return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *self.copies.values()]))
 
     def _refusal(self) -> str:
-        kind, rows = next(iter(self.copies.items())); a, b = kind.split(" = ")
+        kind, rows = next(iter(self.copies.items()))
+        a, b = kind.split(" = ")
         shown = ", ".join(str(self.names[i] if self.names is not None else f"row {i}") for i in rows[:10])
-        return (f"{self.name}: {len(rows)} images of the {a} part stand in the {b} part too ({shown}{', ...' if len(rows) > 10 else ''}): "
-                "remove them, or use duplicates='drop' to set them aside.")
+        return (
+            f"{self.name}: {len(rows)} images of the {a} part stand in the {b} part too ({shown}{', ...' if len(rows) > 10 else ''}): "
+            "remove them, or use duplicates='drop' to set them aside."
+        )
 
     @property
     def hash(self) -> str:
         "Names the parts, what is set aside and the rules."
-        return content_hash(self.label, np.asarray(self.split).astype(str), self.aside, self.style, self.validation)
+        return content_hash(
+            self.label, np.asarray(self.split).astype(str), self.aside, self.style, self.validation
+        )
 
 # %% ../nbs/02_splits.ipynb #0d8eb92c
 def _said(p: Protocol) -> list[str]:
     "What each row must tell about a protocol: the style, and how many images were set aside for which reason."
     style = [f"validation on {VALIDATION[p.validation]}"] if p.style == "paper" else []
-    return style + [o if len(o) < 160 else o[:157] + "..." for o in p.notes] + [f"{len(rows)} {kind.split()[0]} images set aside ({kind})" for kind, rows in p.copies.items()]
+    return (
+        style
+        + [o if len(o) < 160 else o[:157] + "..." for o in p.notes]
+        + [f"{len(rows)} {kind.split()[0]} images set aside ({kind})" for kind, rows in p.copies.items()]
+    )
+
 
 def draw(p: Protocol, shots: int, seed: int, on_short: str = "error") -> FewShotSplit:
     "A few-shot draw under the protocol `p`; see `few_shot_split` for `on_short` and its errors."
     s = few_shot_split(p.label, p.split, shots, seed, p.class_names, on_short, p.aside, tuple(_said(p)))
-    if p.style == "clean": return s
+    if p.style == "clean":
+        return s
     kept = np.arange(len(p.class_names)) if s.classes is None else s.classes
-    part = {"few": s.val, "all": np.setdiff1d(np.flatnonzero((p.split == "val") & np.isin(p.label, kept)), p.aside), "test": s.test}[p.validation]
+    part = {
+        "few": s.val,
+        "all": np.setdiff1d(np.flatnonzero((p.split == "val") & np.isin(p.label, kept)), p.aside),
+        "test": s.test,
+    }[p.validation]
     return FewShotSplit(shots, seed, s.train, part, s.test, s.classes, "paper", s.notes)
+
 
 def image_protocol(images: ImageSet, **options) -> Protocol:
     "The protocol of an image set, compared by the content hashes of its images; `options` as in `Protocol`."
-    return Protocol(images.label, images.split, images.class_names, images.image_hashes(), names=images.names, notes=tuple(images.notes), name=images.name, **options)
+    return Protocol(
+        images.label,
+        images.split,
+        images.class_names,
+        images.image_hashes(),
+        names=images.names,
+        notes=tuple(images.notes),
+        name=images.name,
+        **options,
+    )
 
 # %% ../nbs/02_splits.ipynb #1081507c
 @dataclass
 class Listing:
     "Images by name: `names`, `label` (n,), `split` (n,) of train/val/test; `class_names` (C,); `source` for messages; `head` of a split file."
+
     names: Sequence[str]
     label: np.ndarray
     class_names: list[str]
@@ -117,25 +176,52 @@ class Listing:
     source: str = "listing"
     head: dict[str, str] = field(default_factory=dict)
 
-    def __len__(self): return len(self.names)
-    def __repr__(self): return f"{self.source}: {len(self)} images (" + ", ".join(f"{(self.split == s).sum()} {s}" for s in PARTS if (self.split == s).any()) + f"), {len(self.class_names)} classes"
+    def __len__(self):
+        return len(self.names)
+
+    def __repr__(self):
+        return (
+            f"{self.source}: {len(self)} images ("
+            + ", ".join(f"{(self.split == s).sum()} {s}" for s in PARTS if (self.split == s).any())
+            + f"), {len(self.class_names)} classes"
+        )
+
 
 def _listing(rows: Sequence[tuple[str, int, str, str]], source: str) -> Listing:
     "A listing of (name, label, class name, part) rows; a label must keep one class name."
     names_of: dict[int, str] = {}
     for name, y, c, _ in rows:
-        need(names_of.setdefault(y, c) == c, f"{source}: label {y} is called {names_of[y]!r} and {c!r} (at {name}).")
-    labels = sorted(names_of); need(labels, f"{source} lists no image.")
-    need(labels == list(range(len(labels))), f"{source}: labels must be 0 to {len(labels) - 1} without a hole, but go from {labels[0]} to {labels[-1]}.")
-    return Listing([r[0] for r in rows], np.array([r[1] for r in rows], dtype=np.int64), [names_of[y] for y in labels], np.array([r[3] for r in rows], dtype="<U5"), source)
+        need(
+            names_of.setdefault(y, c) == c,
+            f"{source}: label {y} is called {names_of[y]!r} and {c!r} (at {name}).",
+        )
+    labels = sorted(names_of)
+    need(labels, f"{source} lists no image.")
+    need(
+        labels == list(range(len(labels))),
+        f"{source}: labels must be 0 to {len(labels) - 1} without a hole, but go from {labels[0]} to {labels[-1]}.",
+    )
+    return Listing(
+        [r[0] for r in rows],
+        np.array([r[1] for r in rows], dtype=np.int64),
+        [names_of[y] for y in labels],
+        np.array([r[3] for r in rows], dtype="<U5"),
+        source,
+    )
 
 # %% ../nbs/02_splits.ipynb #bce65e56
 def _read_json(path) -> dict:
     need(Path(path).is_file(), f"There is no split file {path}: check the path.")
-    try: d = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as e: raise ValueError(f"The split file {path} is damaged ({e}): get it again.") from None
-    need(isinstance(d, dict) and "train" in d, f"The split file {path} has no list 'train': it is no split_zhou_*.json and no shot_K-seed_S.json.")
+    try:
+        d = json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as e:
+        raise ValueError(f"The split file {path} is damaged ({e}): get it again.") from None
+    need(
+        isinstance(d, dict) and "train" in d,
+        f"The split file {path} has no list 'train': it is no split_zhou_*.json and no shot_K-seed_S.json.",
+    )
     return d
+
 
 def read_json_split(path) -> Listing:
     """CoOp's split_zhou_*.json (lists of [path, label, class name]) or Lin et al.'s shot_K-seed_S.json (data: impath, label, classname).
@@ -145,58 +231,101 @@ def read_json_split(path) -> Listing:
     for part, of in _read_json(path).items():
         need(part in PARTS, f"{path}: unknown part {part!r}, known are train, val, test.")
         for r in of["data"] if isinstance(of, dict) and "data" in of else of:
-            try: name, y, c = (r["impath"], r["label"], r["classname"]) if isinstance(r, dict) else r; rows.append((str(name).replace("\\", "/"), int(y), str(c), part))
-            except (ValueError, KeyError, TypeError): raise ValueError(f"{path}: an entry of {part!r} is not [path, label, class name] but {str(r)[:80]}.") from None
+            try:
+                name, y, c = (r["impath"], r["label"], r["classname"]) if isinstance(r, dict) else r
+                rows.append((str(name).replace("\\", "/"), int(y), str(c), part))
+            except (ValueError, KeyError, TypeError):
+                raise ValueError(
+                    f"{path}: an entry of {part!r} is not [path, label, class name] but {str(r)[:80]}."
+                ) from None
     return _listing(rows, Path(path).name)
 
 # %% ../nbs/02_splits.ipynb #bc90e0c7
-def _quote(s: str) -> str: return json.dumps(str(s), ensure_ascii=False)[1:-1]
-def _unquote(s: str) -> str: return json.loads(f'"{s}"')
+def _quote(s: str) -> str:
+    return json.dumps(str(s), ensure_ascii=False)[1:-1]
+
+
+def _unquote(s: str) -> str:
+    return json.loads(f'"{s}"')
+
 
 def write_listing(listing: Listing, path) -> Path:
     "Write a listing as a text file (head, then part, class and image name on each line), whole or not at all."
-    body = [f"{s}\t{_quote(listing.class_names[y])}\t{_quote(n)}" for n, y, s in zip(listing.names, listing.label, listing.split)]
+    body = [
+        f"{s}\t{_quote(listing.class_names[y])}\t{_quote(n)}"
+        for n, y, s in zip(listing.names, listing.label, listing.split)
+    ]
     head = {"classes": json.dumps(list(listing.class_names), ensure_ascii=False)} | listing.head
     lines = [f"# {k}: {' '.join(str(v).splitlines())}" for k, v in head.items()] + body
-    with atomic_path(path) as tmp: tmp.write_bytes(os.fsencode("\n".join([f"# cmm_nb split, hash: {content_hash(lines)}", *lines, ""])))
+    with atomic_path(path) as tmp:
+        tmp.write_bytes(os.fsencode("\n".join([f"# cmm_nb split, hash: {content_hash(lines)}", *lines, ""])))
     return Path(path)
+
 
 def read_listing(path) -> Listing:
     "A listing from `write_listing` or from one of the two JSON formats; `ValueError` when it is absent, was edited, or is cut short."
-    if Path(path).suffix == ".json": return read_json_split(path)
+    if Path(path).suffix == ".json":
+        return read_json_split(path)
     need(Path(path).is_file(), f"There is no split file {path}: check the path.")
     first, *lines = os.fsdecode(Path(path).read_bytes()).replace("\r\n", "\n").split("\n")
     lines = lines[:-1]
-    need(first.startswith("# cmm_nb split, hash: "), f"{path} is no split file of this project: its first line must begin with '# cmm_nb split, hash:'.")
-    need(first.rpartition(" ")[2] == content_hash(lines), f"The split file {path} was changed or cut short after it was written: its hash does not match. Get it again, or delete it to draw anew.")
+    need(
+        first.startswith("# cmm_nb split, hash: "),
+        f"{path} is no split file of this project: its first line must begin with '# cmm_nb split, hash:'.",
+    )
+    need(
+        first.rpartition(" ")[2] == content_hash(lines),
+        f"The split file {path} was changed or cut short after it was written: its hash does not match. Get it again, or delete it to draw anew.",
+    )
     n = next((i for i, l in enumerate(lines) if not l.startswith("# ")), len(lines))
     head = dict(l[2:].split(": ", 1) for l in lines[:n])
-    classes = json.loads(head.pop("classes")); number = {c: i for i, c in enumerate(classes)}
+    classes = json.loads(head.pop("classes"))
+    number = {c: i for i, c in enumerate(classes)}
     parts, cs, names = zip(*(l.split("\t") for l in lines[n:])) if lines[n:] else ((), (), ())
-    return Listing([_unquote(o) for o in names], np.array([number[_unquote(c)] for c in cs], dtype=np.int64), classes, np.array(parts, dtype="<U5"), Path(path).name, head)
+    return Listing(
+        [_unquote(o) for o in names],
+        np.array([number[_unquote(c)] for c in cs], dtype=np.int64),
+        classes,
+        np.array(parts, dtype="<U5"),
+        Path(path).name,
+        head,
+    )
 
 # %% ../nbs/02_splits.ipynb #c393e246
 def match(names: Sequence[str], known: Sequence[str]) -> np.ndarray:
     "For each name its row in `known`, leading folders of the name ignored; -1 where it is not there."
     row = {k: i for i, k in enumerate(known)}
+
     def find(n):
-        while n not in row and "/" in n: n = n.partition("/")[2]
+        while n not in row and "/" in n:
+            n = n.partition("/")[2]
         return row.get(n, -1)
+
     return np.array([find(n) for n in names], dtype=np.int64)
+
 
 def missing_sentence(absent: Sequence[str], n: int, what: str, where: str) -> str:
     "'5243 of 8242 images of WHAT are not in WHERE: ' and the first ten."
     return f"{len(absent)} of {n} images of {what} are not in {where}: {', '.join(absent[:10])}{', ...' if len(absent) > 10 else ''}"
 
-def settle_missing(there: np.ndarray, names: Sequence[str], what: str, where: str, missing: str = "error") -> list[str]:
+
+def settle_missing(
+    there: np.ndarray, names: Sequence[str], what: str, where: str, missing: str = "error"
+) -> list[str]:
     "A note about the names that are not `there` (n,); `ValueError` for any unless `missing` is 'drop', and when none is left."
     pick(missing, ("error", "drop"), "missing")
     said = missing_sentence([names[i] for i in np.flatnonzero(~there)], len(names), what, where)
-    need(there.all() or missing == "drop", f"{said}. Put them there, or use missing='drop' to go on without them.")
+    need(
+        there.all() or missing == "drop",
+        f"{said}. Put them there, or use missing='drop' to go on without them.",
+    )
     need(there.any(), f"{said}. None is left: is this the right folder?")
-    return [f"dropped: {said}"]*(not there.all())
+    return [f"dropped: {said}"] * (not there.all())
 
-def found_rows(listing: Listing, known: Sequence[str], missing: str = "error", where: str = "the data set") -> tuple[np.ndarray, np.ndarray, list[str]]:
+
+def found_rows(
+    listing: Listing, known: Sequence[str], missing: str = "error", where: str = "the data set"
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
     "(entries of the listing that exist, their rows in `known`, what was dropped); `ValueError` for missing images unless `missing` is 'drop'."
     rows = match(listing.names, known)
     notes = settle_missing(rows >= 0, listing.names, listing.source, where, missing)
@@ -211,28 +340,63 @@ def read_draw(path, images: ImageSet, shots: int, seed: int, missing: str = "err
     entries, rows, dropped = found_rows(listing, images.names, missing, images.name)
     for e, r in zip(entries, rows):
         theirs, ours = listing.class_names[listing.label[e]], images.class_names[images.label[r]]
-        need(theirs == ours, f"{Path(path).name}: {listing.names[e]} is {theirs!r} there and {ours!r} in {images.name}: these class lists do not belong together.")
+        need(
+            theirs == ours,
+            f"{Path(path).name}: {listing.names[e]} is {theirs!r} there and {ours!r} in {images.name}: these class lists do not belong together.",
+        )
     part = {p: rows[listing.split[entries] == p] for p in PARTS}
     test = part["test"] if len(part["test"]) else np.flatnonzero(images.split == "test")
     every = set(images.label[part["train"]].tolist()) == set(range(len(images.class_names)))
-    notes = json.loads(listing.head["notes"]) if "notes" in listing.head else [f"split file {Path(path).name}"] + dropped
-    return FewShotSplit(shots, seed, part["train"], part["val"], test, None if every else np.unique(images.label[part["train"]]), notes=tuple(notes))
+    notes = (
+        json.loads(listing.head["notes"])
+        if "notes" in listing.head
+        else [f"split file {Path(path).name}"] + dropped
+    )
+    return FewShotSplit(
+        shots,
+        seed,
+        part["train"],
+        part["val"],
+        test,
+        None if every else np.unique(images.label[part["train"]]),
+        notes=tuple(notes),
+    )
 
 # %% ../nbs/02_splits.ipynb #35555b18
 def write_draw(s: FewShotSplit, images: ImageSet, path) -> Path:
     "Write a few-shot draw of `images` as a split file."
-    rows = np.concatenate([s.train, s.val, s.test]); names = images.names
+    rows = np.concatenate([s.train, s.val, s.test])
+    names = images.names
     parts = np.repeat(PARTS, [len(s.train), len(s.val), len(s.test)])
-    head = {"data set": images.name, "shots": str(s.shots), "seed": str(s.seed), "draw": s.hash, "notes": json.dumps(list(s.notes), ensure_ascii=False)}
-    return write_listing(Listing([names[int(i)] for i in rows], images.label[rows], images.class_names, parts, head=head), path)
+    head = {
+        "data set": images.name,
+        "shots": str(s.shots),
+        "seed": str(s.seed),
+        "draw": s.hash,
+        "notes": json.dumps(list(s.notes), ensure_ascii=False),
+    }
+    return write_listing(
+        Listing([names[int(i)] for i in rows], images.label[rows], images.class_names, parts, head=head), path
+    )
 
-def kept_draw(path, protocol: Protocol, images: ImageSet, shots: int, seed: int, on_short: str = "error") -> FewShotSplit:
+
+def kept_draw(
+    path, protocol: Protocol, images: ImageSet, shots: int, seed: int, on_short: str = "error"
+) -> FewShotSplit:
     "The draw in the split file `path` if there is one, else a new one of `protocol`, which is then written there."
     if not Path(path).exists():
-        s = draw(protocol, shots, seed, on_short); need(s.style == "clean", "A split file keeps clean draws only."); write_draw(s, images, path)
+        s = draw(protocol, shots, seed, on_short)
+        need(s.style == "clean", "A split file keeps clean draws only.")
+        write_draw(s, images, path)
         return s
     head = read_listing(path).head
-    need((head.get("shots"), head.get("seed")) == (str(shots), str(seed)), f"{path} holds the draw of {head.get('shots')} shots and seed {head.get('seed')}, not of {shots} and {seed}: use another file name.")
+    need(
+        (head.get("shots"), head.get("seed")) == (str(shots), str(seed)),
+        f"{path} holds the draw of {head.get('shots')} shots and seed {head.get('seed')}, not of {shots} and {seed}: use another file name.",
+    )
     s = read_draw(path, images, shots, seed)
-    need(s.hash == head["draw"], f"{path} was drawn from {images.name} when its images had another order or number: delete it to draw anew, or take the images of that time.")
+    need(
+        s.hash == head["draw"],
+        f"{path} was drawn from {images.name} when its images had another order or number: delete it to draw anew, or take the images of that time.",
+    )
     return s

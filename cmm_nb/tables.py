@@ -8,22 +8,23 @@ __all__ = ['CMM', 'ELEVEN', 'OURS', 'RN50', 'PUBLISHED', 'IN16', 'GAINS', 'ITERA
            'answers_of', 'flips', 'fused_methods', 'flip_table', 'confusions', 'reliability', 'make_report']
 
 # %% ../nbs/30_tables.ipynb #88547a01
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Sequence
+from typing import TYPE_CHECKING, Any, Sequence
 
 import numpy as np
 from .core import atomic_path, need, pick
 from .ledger import read_ledger
 from .results import format_table
 
-if TYPE_CHECKING: import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 # %% ../nbs/30_tables.ipynb #1f655e4f
 @dataclass(frozen=True)
 class Published:
     "A table as it was printed: `rows` name -> numbers by column; `at` column -> what a ledger row must have to belong there; `ours` name -> our name."
+
     name: str
     title: str
     source: str
@@ -31,197 +32,586 @@ class Published:
     at: dict[str, dict[str, Any]]
     rows: dict[str, tuple]
     ours: dict[str, str]
-    row_field: str = "method"       # the ledger column that `ours` speaks of
+    row_field: str = "method"  # the ledger column that `ours` speaks of
     value: str = "accuracy"
     scale: float = 100.0
 
+
 CMM = "Cross-Modal Mapping (CMM) paper"
-ELEVEN = ("imagenet", "caltech101", "oxford_pets", "stanford_cars", "flowers102", "food101", "fgvc_aircraft", "sun397", "dtd", "eurosat", "ucf101")
-OURS = {"Zero-Shot CLIP": "zero-shot", "Linear Probing": "linear-probe", "WiSE-FT": "wise-ft", "CoOp": "coop", "CoCoOp": "cocoop", "ProGrad": "prograd", "CLIP-Adapter": "clip-adapter", "Tip-Adapter": "tip-adapter", "Tip-Adapter-F": "tip-adapter-f",
-        "Cross-Modal Linear": "cross-modal-linear", "Cross-Modal WiSE-FT": "cross-modal-wise-ft", "Cross-Modal Partial": "cross-modal-partial", "SgVA-CLIP": "sgva", "GDA": "gda", "ProLIP": "prolip", "APE-T": "ape-t", "CMM": "cmm-paper"}
+ELEVEN = (
+    "imagenet",
+    "caltech101",
+    "oxford_pets",
+    "stanford_cars",
+    "flowers102",
+    "food101",
+    "fgvc_aircraft",
+    "sun397",
+    "dtd",
+    "eurosat",
+    "ucf101",
+)
+OURS = {
+    "Zero-Shot CLIP": "zero-shot",
+    "Linear Probing": "linear-probe",
+    "WiSE-FT": "wise-ft",
+    "CoOp": "coop",
+    "CoCoOp": "cocoop",
+    "ProGrad": "prograd",
+    "CLIP-Adapter": "clip-adapter",
+    "Tip-Adapter": "tip-adapter",
+    "Tip-Adapter-F": "tip-adapter-f",
+    "Cross-Modal Linear": "cross-modal-linear",
+    "Cross-Modal WiSE-FT": "cross-modal-wise-ft",
+    "Cross-Modal Partial": "cross-modal-partial",
+    "SgVA-CLIP": "sgva",
+    "GDA": "gda",
+    "ProLIP": "prolip",
+    "APE-T": "ape-t",
+    "CMM": "cmm-paper",
+}
 RN50 = dict(encoder="RN50", pretrained="openai")
 PUBLISHED: dict[str, Published] = {}
 
-def _publish(name: str, title: str, protocol: str, at: dict, rows: dict, source: str = CMM, ours: dict | None = None, **kind: Any) -> None:
-    PUBLISHED[name] = Published(name, title, source, protocol, at, rows, OURS if ours is None else ours, **kind)
+
+def _publish(
+    name: str,
+    title: str,
+    protocol: str,
+    at: dict,
+    rows: dict,
+    source: str = CMM,
+    ours: dict | None = None,
+    **kind: Any,
+) -> None:
+    PUBLISHED[name] = Published(
+        name, title, source, protocol, at, rows, OURS if ours is None else ours, **kind
+    )
 
 # %% ../nbs/30_tables.ipynb #6767f132
-_publish("table1", "Table 1: mean accuracy over eleven data sets", "RN50, CoOp protocol, mean of 11 data sets; validation min(K,4) images a class",
-         {f"{k} shot{'s'*(k > 1)}": dict(RN50, shots=k, dataset=ELEVEN) for k in (1, 2, 4, 8, 16)}, {
-    "Zero-Shot CLIP": (58.8,)*5, "Linear Probing": (36.7, 47.6, 57.2, 65.0, 71.1), "WiSE-FT": (59.1, 61.8, 65.3, 68.4, 71.6), "CoOp": (59.6, 62.3, 66.8, 69.9, 73.4), "ProGrad": (62.6, 64.9, 68.5, 71.4, 74.0),
-    "Tip-Adapter-F": (64.5, 66.7, 69.7, 72.5, 75.8), "Cross-Modal Linear": (64.1, 67.0, 70.3, 73.0, 76.0), "Cross-Modal Partial": (64.7, 67.2, 70.5, 73.6, 77.1), "SgVA-CLIP": (64.8, 67.2, 70.4, 73.6, 76.4), "CMM": (65.5, 68.6, 71.8, 74.9, 77.6)})
-_publish("table1_logs", "Beside table 1: what the methods' own code and logs report", "RN50, mean of the same 11 data sets; each under its own protocol (ProLIP without validation, 10 seeds; GDA and Tip-Adapter validate on ImageNet's test part; APE-T with GPT-3 prompts)",
-         PUBLISHED["table1"].at, {"CLIP-Adapter": (62.67, 65.55, 68.61, 71.40, 74.44), "Tip-Adapter": (62.33, 64.62, 66.54, 68.50, 70.32), "GDA": (62.19, 66.19, 69.77, 73.31, 76.05), "ProLIP": (64.40, 67.53, 70.36, 73.10, 75.80),
-                                  "APE-T": (67.23, 69.43, 72.25, 74.47, 77.28)}, source="public logs of the methods' code")
+_publish(
+    "table1",
+    "Table 1: mean accuracy over eleven data sets",
+    "RN50, CoOp protocol, mean of 11 data sets; validation min(K,4) images a class",
+    {f"{k} shot{'s' * (k > 1)}": dict(RN50, shots=k, dataset=ELEVEN) for k in (1, 2, 4, 8, 16)},
+    {
+        "Zero-Shot CLIP": (58.8,) * 5,
+        "Linear Probing": (36.7, 47.6, 57.2, 65.0, 71.1),
+        "WiSE-FT": (59.1, 61.8, 65.3, 68.4, 71.6),
+        "CoOp": (59.6, 62.3, 66.8, 69.9, 73.4),
+        "ProGrad": (62.6, 64.9, 68.5, 71.4, 74.0),
+        "Tip-Adapter-F": (64.5, 66.7, 69.7, 72.5, 75.8),
+        "Cross-Modal Linear": (64.1, 67.0, 70.3, 73.0, 76.0),
+        "Cross-Modal Partial": (64.7, 67.2, 70.5, 73.6, 77.1),
+        "SgVA-CLIP": (64.8, 67.2, 70.4, 73.6, 76.4),
+        "CMM": (65.5, 68.6, 71.8, 74.9, 77.6),
+    },
+)
+_publish(
+    "table1_logs",
+    "Beside table 1: what the methods' own code and logs report",
+    "RN50, mean of the same 11 data sets; each under its own protocol (ProLIP without validation, 10 seeds; GDA and Tip-Adapter validate on ImageNet's test part; APE-T with GPT-3 prompts)",
+    PUBLISHED["table1"].at,
+    {
+        "CLIP-Adapter": (62.67, 65.55, 68.61, 71.40, 74.44),
+        "Tip-Adapter": (62.33, 64.62, 66.54, 68.50, 70.32),
+        "GDA": (62.19, 66.19, 69.77, 73.31, 76.05),
+        "ProLIP": (64.40, 67.53, 70.36, 73.10, 75.80),
+        "APE-T": (67.23, 69.43, 72.25, 74.47, 77.28),
+    },
+    source="public logs of the methods' code",
+)
 IN16 = dict(dataset=("imagenet",), shots=16)
-_publish("table2", "Table 2: ImageNet, 16 shots, four encoders", "OpenAI weights, ImageNet validation images as test part",
-         {n: IN16 | dict(encoder=e, pretrained="openai") for n, e in (("RN50", "RN50"), ("RN101", "RN101"), ("ViT-B/16", "ViT-B-16"), ("ViT-B/32", "ViT-B-32"))}, {
-    "Zero-Shot CLIP": (60.33, 62.53, 68.73, 63.80), "CoOp": (62.95, 66.60, 71.92, 66.85), "CLIP-Adapter": (63.59, 65.39, 71.13, 66.19), "Tip-Adapter": (62.03, 64.78, 70.75, 65.61), "Tip-Adapter-F": (65.51, 68.56, 73.69, 68.65),
-    "CMM": (66.17, 68.93, 74.23, 69.17)})
+_publish(
+    "table2",
+    "Table 2: ImageNet, 16 shots, four encoders",
+    "OpenAI weights, ImageNet validation images as test part",
+    {
+        n: IN16 | dict(encoder=e, pretrained="openai")
+        for n, e in (("RN50", "RN50"), ("RN101", "RN101"), ("ViT-B/16", "ViT-B-16"), ("ViT-B/32", "ViT-B-32"))
+    },
+    {
+        "Zero-Shot CLIP": (60.33, 62.53, 68.73, 63.80),
+        "CoOp": (62.95, 66.60, 71.92, 66.85),
+        "CLIP-Adapter": (63.59, 65.39, 71.13, 66.19),
+        "Tip-Adapter": (62.03, 64.78, 70.75, 65.61),
+        "Tip-Adapter-F": (65.51, 68.56, 73.69, 68.65),
+        "CMM": (66.17, 68.93, 74.23, 69.17),
+    },
+)
 
 # %% ../nbs/30_tables.ipynb #c486fa0c
-_publish("table3", "Table 3: trained on ImageNet, tested elsewhere", "RN50, 16 shots of ImageNet; five test sets",
-         {n: RN50 | dict(shots=16, dataset=("imagenet",), target=t) for n, t in (("ImageNet", "imagenet"), ("-V2", "imagenet_v2"), ("-A", "imagenet_a"), ("-R", "imagenet_r"), ("-Sketch", "imagenet_sketch"))}, {
-    "Linear Probing": (56.13, 45.61, 12.71, 34.86, 19.13), "CoOp": (62.95, 54.58, 23.06, 54.96, 31.04), "CoCoOp": (62.81, 55.72, 23.32, 57.74, 34.48), "Tip-Adapter": (62.03, 54.56, 23.61, 60.33, 35.86),
-    "Tip-Adapter-F": (65.51, 56.79, 20.93, 58.48, 34.62), "Cross-Modal WiSE-FT": (65.2, 56.6, 22.6, 59.5, 35.6), "Cross-Modal Linear": (64.5, 55.3, 20.0, 56.4, 33.1), "CMM": (66.17, 56.96, 23.91, 60.59, 36.88)})
-_publish("table4", "Table 4: accuracy on ImageNet", "RN50, 16 shots", {"Accuracy": RN50 | IN16}, {
-    "Zero-Shot CLIP": (60.33,), "Linear Probing": (56.44,), "CoOp": (62.95,), "ProGrad": (63.45,), "Tip-Adapter-F": (65.51,), "Cross-Modal Linear": (64.51,), "Cross-Modal Partial": (65.95,), "CMM": (66.17,)})
-_publish("table4_time", "Table 4: training time in seconds", "RN50, 16 shots; their GPU is not named, ours is in the ledger", {"Seconds": RN50 | IN16}, {
-    "Zero-Shot CLIP": (0,), "Linear Probing": (15,), "CoOp": (52800,), "ProGrad": (61200,), "Tip-Adapter-F": (300,), "Cross-Modal Linear": (15,), "Cross-Modal Partial": (150,), "CMM": (42,)}, value="seconds", scale=1.)
-GAINS = {"Zero-Shot CLIP": 0, "Linear Probing": -3.89, "CoOp": 2.62, "ProGrad": 3.12, "Tip-Adapter-F": 5.18, "Cross-Modal Linear": 4.14, "Cross-Modal Partial": 5.57, "CMM": 5.84}      # table 4, as printed
-ITERATIONS = {"Zero-Shot CLIP": 0, "Linear Probing": 12_000, "CoOp": 100_000, "ProGrad": 100_000, "Tip-Adapter-F": 10_000, "Cross-Modal Linear": 12_000, "Cross-Modal Partial": 12_000, "CMM": 16_000}
+_publish(
+    "table3",
+    "Table 3: trained on ImageNet, tested elsewhere",
+    "RN50, 16 shots of ImageNet; five test sets",
+    {
+        n: RN50 | dict(shots=16, dataset=("imagenet",), target=t)
+        for n, t in (
+            ("ImageNet", "imagenet"),
+            ("-V2", "imagenet_v2"),
+            ("-A", "imagenet_a"),
+            ("-R", "imagenet_r"),
+            ("-Sketch", "imagenet_sketch"),
+        )
+    },
+    {
+        "Linear Probing": (56.13, 45.61, 12.71, 34.86, 19.13),
+        "CoOp": (62.95, 54.58, 23.06, 54.96, 31.04),
+        "CoCoOp": (62.81, 55.72, 23.32, 57.74, 34.48),
+        "Tip-Adapter": (62.03, 54.56, 23.61, 60.33, 35.86),
+        "Tip-Adapter-F": (65.51, 56.79, 20.93, 58.48, 34.62),
+        "Cross-Modal WiSE-FT": (65.2, 56.6, 22.6, 59.5, 35.6),
+        "Cross-Modal Linear": (64.5, 55.3, 20.0, 56.4, 33.1),
+        "CMM": (66.17, 56.96, 23.91, 60.59, 36.88),
+    },
+)
+_publish(
+    "table4",
+    "Table 4: accuracy on ImageNet",
+    "RN50, 16 shots",
+    {"Accuracy": RN50 | IN16},
+    {
+        "Zero-Shot CLIP": (60.33,),
+        "Linear Probing": (56.44,),
+        "CoOp": (62.95,),
+        "ProGrad": (63.45,),
+        "Tip-Adapter-F": (65.51,),
+        "Cross-Modal Linear": (64.51,),
+        "Cross-Modal Partial": (65.95,),
+        "CMM": (66.17,),
+    },
+)
+_publish(
+    "table4_time",
+    "Table 4: training time in seconds",
+    "RN50, 16 shots; their GPU is not named, ours is in the ledger",
+    {"Seconds": RN50 | IN16},
+    {
+        "Zero-Shot CLIP": (0,),
+        "Linear Probing": (15,),
+        "CoOp": (52800,),
+        "ProGrad": (61200,),
+        "Tip-Adapter-F": (300,),
+        "Cross-Modal Linear": (15,),
+        "Cross-Modal Partial": (150,),
+        "CMM": (42,),
+    },
+    value="seconds",
+    scale=1.0,
+)
+GAINS = {
+    "Zero-Shot CLIP": 0,
+    "Linear Probing": -3.89,
+    "CoOp": 2.62,
+    "ProGrad": 3.12,
+    "Tip-Adapter-F": 5.18,
+    "Cross-Modal Linear": 4.14,
+    "Cross-Modal Partial": 5.57,
+    "CMM": 5.84,
+}  # table 4, as printed
+ITERATIONS = {
+    "Zero-Shot CLIP": 0,
+    "Linear Probing": 12_000,
+    "CoOp": 100_000,
+    "ProGrad": 100_000,
+    "Tip-Adapter-F": 10_000,
+    "Cross-Modal Linear": 12_000,
+    "Cross-Modal Partial": 12_000,
+    "CMM": 16_000,
+}
 
 # %% ../nbs/30_tables.ipynb #01898c86
-def _same(names: Sequence[str]) -> dict[str, str]: return {n: n for n in names}
+def _same(names: Sequence[str]) -> dict[str, str]:
+    return {n: n for n in names}
+
+
 LADDER = dict(row_field="row")
-_publish("table5", "Table 5: pieces of CMM", "RN50, 16 shots", {"ImageNet": RN50 | IN16}, _t5 := {
-    "CMM": (64.02,), "CMM + triplet": (64.39,), "CMM + CLIP": (64.88,), "CMM + CLIP + triplet": (65.21,), "CMM + CLIP + alpha": (65.94,), "all (cmm-paper)": (66.17,)}, ours=_same(_t5), **LADDER)
-_publish("table6", "Table 6: the map and the triplet loss, without CLIP's scores", "RN50, 16 shots", {n: RN50 | dict(shots=16, dataset=(d,)) for n, d in (("ImageNet", "imagenet"), ("Flowers", "flowers102"), ("EuroSAT", "eurosat"))}, _t6 := {
-    "prototypes only": (61.13, 95.94, 85.37), "prototypes only + triplet": (61.20, 96.14, 85.72), "CMM": (64.02, 96.91, 86.20), "CMM + triplet": (64.39, 97.24, 86.69)}, ours=_same(_t6), **LADDER)
+_publish(
+    "table5",
+    "Table 5: pieces of CMM",
+    "RN50, 16 shots",
+    {"ImageNet": RN50 | IN16},
+    _t5 := {
+        "CMM": (64.02,),
+        "CMM + triplet": (64.39,),
+        "CMM + CLIP": (64.88,),
+        "CMM + CLIP + triplet": (65.21,),
+        "CMM + CLIP + alpha": (65.94,),
+        "all (cmm-paper)": (66.17,),
+    },
+    ours=_same(_t5),
+    **LADDER,
+)
+_publish(
+    "table6",
+    "Table 6: the map and the triplet loss, without CLIP's scores",
+    "RN50, 16 shots",
+    {
+        n: RN50 | dict(shots=16, dataset=(d,))
+        for n, d in (("ImageNet", "imagenet"), ("Flowers", "flowers102"), ("EuroSAT", "eurosat"))
+    },
+    _t6 := {
+        "prototypes only": (61.13, 95.94, 85.37),
+        "prototypes only + triplet": (61.20, 96.14, 85.72),
+        "CMM": (64.02, 96.91, 86.20),
+        "CMM + triplet": (64.39, 97.24, 86.69),
+    },
+    ours=_same(_t6),
+    **LADDER,
+)
 _LAYERS = ("all (cmm-paper)", *(f"all, {n} non-linear layers" for n in (2, 3, 4, 5)))
-_publish("table7", "Table 7: non-linear maps, ImageNet", "RN50, 16 shots", {"ImageNet": RN50 | IN16}, {n: (a,) for n, a in zip(_LAYERS, (66.17, 65.88, 65.83, 65.57, 65.14))}, ours=_same(_LAYERS), **LADDER)
-_publish("table8", "Table 8: non-linear maps, FGVC Aircraft", "RN50, 1 shot", {"Aircraft": RN50 | dict(shots=1, dataset=("fgvc_aircraft",))}, {n: (a,) for n, a in zip(_LAYERS, (21.84, 20.38, 19.73, 19.12, 18.46))}, ours=_same(_LAYERS), **LADDER)
-_ALPHA = dict(zip(ELEVEN, (.3, .7, .2, .6, .6, .2, .6, .5, .6, .8, .3)))
-_publish("table9", "Table 9: the fusion weight alpha chosen on validation images", "RN50; the number of shots is not printed (ours: 16)", {d: RN50 | dict(shots=16, dataset=(d,)) for d in ELEVEN}, {"CMM": tuple(_ALPHA.values())}, value="alpha", scale=1.)
+_publish(
+    "table7",
+    "Table 7: non-linear maps, ImageNet",
+    "RN50, 16 shots",
+    {"ImageNet": RN50 | IN16},
+    {n: (a,) for n, a in zip(_LAYERS, (66.17, 65.88, 65.83, 65.57, 65.14))},
+    ours=_same(_LAYERS),
+    **LADDER,
+)
+_publish(
+    "table8",
+    "Table 8: non-linear maps, FGVC Aircraft",
+    "RN50, 1 shot",
+    {"Aircraft": RN50 | dict(shots=1, dataset=("fgvc_aircraft",))},
+    {n: (a,) for n, a in zip(_LAYERS, (21.84, 20.38, 19.73, 19.12, 18.46))},
+    ours=_same(_LAYERS),
+    **LADDER,
+)
+_ALPHA = dict(zip(ELEVEN, (0.3, 0.7, 0.2, 0.6, 0.6, 0.2, 0.6, 0.5, 0.6, 0.8, 0.3)))
+_publish(
+    "table9",
+    "Table 9: the fusion weight alpha chosen on validation images",
+    "RN50; the number of shots is not printed (ours: 16)",
+    {d: RN50 | dict(shots=16, dataset=(d,)) for d in ELEVEN},
+    {"CMM": tuple(_ALPHA.values())},
+    value="alpha",
+    scale=1.0,
+)
 STL = "study 'Exploring the Modality Gap in CLIP using STL-10'"
-_publish("stl10", "STL-10: prompts and a rotation", "ViT-B/32 OpenAI, 8,000 test images; on which images the rotation was fitted is not printed (ours: all training images)",
-         {"Accuracy": dict(dataset=("stl10",), encoder="ViT-B-32", part=("prompts", "alignment"), fit_on=(None, "-", "all training images"))},
-         _stl := {"plain": (96.26,), "prompted": (97.36,), "descriptive": (96.25,), "procrustes": (95.11,)}, source=STL, ours=_same(_stl), row_field="name")
+_publish(
+    "stl10",
+    "STL-10: prompts and a rotation",
+    "ViT-B/32 OpenAI, 8,000 test images; on which images the rotation was fitted is not printed (ours: all training images)",
+    {
+        "Accuracy": dict(
+            dataset=("stl10",),
+            encoder="ViT-B-32",
+            part=("prompts", "alignment"),
+            fit_on=(None, "-", "all training images"),
+        )
+    },
+    _stl := {"plain": (96.26,), "prompted": (97.36,), "descriptive": (96.25,), "procrustes": (95.11,)},
+    source=STL,
+    ours=_same(_stl),
+    row_field="name",
+)
 
 # %% ../nbs/30_tables.ipynb #03688223
 def matching(frame: "pd.DataFrame", where: dict[str, Any]) -> "pd.DataFrame":
     "Rows of the ledger that have what `where` says: a value, or one of several in a tuple (None: absent). A file of OpenAI's weights counts as 'openai'."
     keep = np.ones(len(frame), bool)
     for k, v in where.items():
-        if k not in frame: column = [None]*len(frame)
-        else: column = [None if o is None or o != o else o for o in frame[k]]
-        if k == "pretrained": keep &= [str(v) in Path(str(o)).name.lower() for o in column]
-        else: keep &= [o in v if isinstance(v, tuple) else o == v for o in column]
+        if k not in frame:
+            column = [None] * len(frame)
+        else:
+            column = [None if o is None or o != o else o for o in frame[k]]
+        if k == "pretrained":
+            keep &= [str(v) in Path(str(o)).name.lower() for o in column]
+        else:
+            keep &= [o in v if isinstance(v, tuple) else o == v for o in column]
     return frame[keep]
 
-def cell(frame: "pd.DataFrame", where: dict[str, Any], value: str = "accuracy", scale: float = 100.0) -> tuple[float, float, int] | None:
+
+def cell(
+    frame: "pd.DataFrame", where: dict[str, Any], value: str = "accuracy", scale: float = 100.0
+) -> tuple[float, float, int] | None:
     "Mean, standard deviation and number of seeds of `value` over the rows that match; None unless every data set of `where` is there for a seed."
     found = matching(frame, where)
-    if value not in found or not len(found): return None
+    if value not in found or not len(found):
+        return None
     wanted = where.get("dataset", ())
-    per_seed = [g.groupby("dataset")[value].mean().mean() for _, g in found.groupby("seed", dropna=False) if set(g.dataset) >= set(wanted)] if "seed" in found else []
-    v = scale*np.array(per_seed, dtype=float); v = v[np.isfinite(v)]
-    return (float(v.mean()), float(v.std(ddof=1)) if len(v) > 1 else 0., len(v)) if len(v) else None
+    per_seed = (
+        [
+            g.groupby("dataset")[value].mean().mean()
+            for _, g in found.groupby("seed", dropna=False)
+            if set(g.dataset) >= set(wanted)
+        ]
+        if "seed" in found
+        else []
+    )
+    v = scale * np.array(per_seed, dtype=float)
+    v = v[np.isfinite(v)]
+    return (float(v.mean()), float(v.std(ddof=1)) if len(v) > 1 else 0.0, len(v)) if len(v) else None
+
 
 def compare(name: str, frame: "pd.DataFrame") -> "pd.DataFrame":
     "The published table `name` in long form: row, column, published, ours, std, difference, seeds; empty (NaN, 0 seeds) where the ledger has nothing."
     import pandas as pd
+
     t, out = PUBLISHED[pick(name, PUBLISHED, "published table")], []
     for row, numbers in t.rows.items():
         for (column, where), p in zip(t.at.items(), numbers):
             c = cell(frame, where | {t.row_field: t.ours[row]}, t.value, t.scale) if len(frame) else None
             mean, std, n = c or (np.nan, np.nan, 0)
-            out.append(dict(row=row, column=column, published=p, ours=mean, std=std, difference=mean - p if p is not None else np.nan, seeds=n))
+            out.append(
+                dict(
+                    row=row,
+                    column=column,
+                    published=p,
+                    ours=mean,
+                    std=std,
+                    difference=mean - p if p is not None else np.nan,
+                    seeds=n,
+                )
+            )
     return pd.DataFrame(out)
 
 # %% ../nbs/30_tables.ipynb #810f3ae6
 def as_printed(long: "pd.DataFrame", digits: int = 1) -> list[list[str]]:
     "Cells of a wide table: 'published | ours ± std (difference), n seeds'; the part that is absent is left out."
-    places = max((len(f"{p:g}".partition(".")[2]) for p in long.published.dropna()), default=0)         # as many as the paper prints
+    places = max(
+        (len(f"{p:g}".partition(".")[2]) for p in long.published.dropna()), default=0
+    )  # as many as the paper prints
+
     def text(r):
         p = "" if r.published is None or r.published != r.published else f"{r.published:.{places}f}"
-        o = "" if not r.seeds else f"{r.ours:.{digits}f}" + (f" ± {r.std:.{digits}f}" if r.seeds > 1 else "") + (f" ({r.difference:+.{digits}f})" if r.difference == r.difference else "") + f", n={int(r.seeds)}"
+        o = (
+            ""
+            if not r.seeds
+            else f"{r.ours:.{digits}f}"
+            + (f" ± {r.std:.{digits}f}" if r.seeds > 1 else "")
+            + (f" ({r.difference:+.{digits}f})" if r.difference == r.difference else "")
+            + f", n={int(r.seeds)}"
+        )
         return " | ".join(filter(None, (p, o)))
-    columns = list(dict.fromkeys(long.column)); at = {(r.row, r.column): text(r) for r in long.itertuples()}
-    return [["", *columns]] + [[row, *(at.get((row, c), "") for c in columns)] for row in dict.fromkeys(long.row)]
+
+    columns = list(dict.fromkeys(long.column))
+    at = {(r.row, r.column): text(r) for r in long.itertuples()}
+    return [["", *columns]] + [
+        [row, *(at.get((row, c), "") for c in columns)] for row in dict.fromkeys(long.row)
+    ]
+
 
 def to_markdown(cells: Sequence[Sequence[str]]) -> str:
     "A Markdown table; the first row is the head."
     lines = ["| " + " | ".join(c.replace("|", "\\|") for c in r) + " |" for r in cells]
-    return "\n".join([lines[0], "|" + "---|"*len(cells[0]), *lines[1:]]) + "\n"
+    return "\n".join([lines[0], "|" + "---|" * len(cells[0]), *lines[1:]]) + "\n"
+
 
 def to_latex(cells: Sequence[Sequence[str]], caption: str = "") -> str:
     "A LaTeX table (booktabs); special characters are escaped."
-    signs = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}", "±": r"$\pm$", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "|": r"$\vert$"}
-    def esc(s): return "".join(signs.get(o, o) for o in s)
-    body = [" & ".join(map(esc, r)) + r" \\" for r in cells]
-    return "\n".join([r"\begin{table}", r"\centering", rf"\caption{{{esc(caption)}}}", r"\begin{tabular}{l" + "r"*(len(cells[0]) - 1) + "}", r"\toprule", body[0], r"\midrule", *body[1:], r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
+    signs = {
+        "\\": r"\textbackslash{}",
+        "&": r"\&",
+        "%": r"\%",
+        "_": r"\_",
+        "#": r"\#",
+        "$": r"\$",
+        "{": r"\{",
+        "}": r"\}",
+        "±": r"$\pm$",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "|": r"$\vert$",
+    }
 
-def write_table(cells: Sequence[Sequence[str]], path, caption: str = "", long: "pd.DataFrame | None" = None) -> list[Path]:
+    def esc(s):
+        return "".join(signs.get(o, o) for o in s)
+
+    body = [" & ".join(map(esc, r)) + r" \\" for r in cells]
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{esc(caption)}}}",
+            r"\begin{tabular}{l" + "r" * (len(cells[0]) - 1) + "}",
+            r"\toprule",
+            body[0],
+            r"\midrule",
+            *body[1:],
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def write_table(
+    cells: Sequence[Sequence[str]], path, caption: str = "", long: "pd.DataFrame | None" = None
+) -> list[Path]:
     "Write a table as `path`.csv (`long` if given), .md and .tex; returns the three paths."
     import pandas as pd
+
     frame = long if long is not None else pd.DataFrame(list(cells[1:]), columns=list(cells[0]))
-    texts = {".csv": frame.to_csv(index=False), ".md": f"{caption}\n\n"*bool(caption) + to_markdown(cells), ".tex": to_latex(cells, caption)}
+    texts = {
+        ".csv": frame.to_csv(index=False),
+        ".md": f"{caption}\n\n" * bool(caption) + to_markdown(cells),
+        ".tex": to_latex(cells, caption),
+    }
     out = [Path(f"{path}{s}") for s in texts]
     for f, t in zip(out, texts.values()):
-        with atomic_path(f) as tmp: tmp.write_text(t, encoding="utf-8", newline="")
+        with atomic_path(f) as tmp:
+            tmp.write_text(t, encoding="utf-8", newline="")
     return out
 
 # %% ../nbs/30_tables.ipynb #3f01cec0
-def plain_table(frame: "pd.DataFrame", rows: str = "method", columns: str = "shots", value: str = "accuracy", scale: float = 100.0, digits: int = 1) -> list[list[str]]:
+def plain_table(
+    frame: "pd.DataFrame",
+    rows: str = "method",
+    columns: str = "shots",
+    value: str = "accuracy",
+    scale: float = 100.0,
+    digits: int = 1,
+) -> list[list[str]]:
     "Mean ± standard deviation over the seeds, `rows` down and `columns` across; a cell says n where it is not the table's usual number of seeds."
-    groups = {k: g[value].dropna()*scale for k, g in frame.groupby([rows, columns], sort=False)}
+    groups = {k: g[value].dropna() * scale for k, g in frame.groupby([rows, columns], sort=False)}
     usual = max((len(v) for v in groups.values()), default=0)
-    def text(v): return "" if v is None or not len(v) else f"{v.mean():.{digits}f}" + (f" ± {v.std(ddof=1):.{digits}f}" if len(v) > 1 else "") + (f", n={len(v)}" if len(v) != usual else "")
+
+    def text(v):
+        return (
+            ""
+            if v is None or not len(v)
+            else f"{v.mean():.{digits}f}"
+            + (f" ± {v.std(ddof=1):.{digits}f}" if len(v) > 1 else "")
+            + (f", n={len(v)}" if len(v) != usual else "")
+        )
+
     across = sorted(frame[columns].unique().tolist())
-    return [[f"mean of {usual} seed{'s'*(usual > 1)}", *(f"{k} shot{'s'*(k > 1)}" if columns == "shots" else str(k) for k in across)]] + [[str(r), *(text(groups.get((r, k))) for k in across)] for r in dict.fromkeys(frame[rows])]
+    return [
+        [
+            f"mean of {usual} seed{'s' * (usual > 1)}",
+            *(f"{k} shot{'s' * (k > 1)}" if columns == "shots" else str(k) for k in across),
+        ]
+    ] + [[str(r), *(text(groups.get((r, k))) for k in across)] for r in dict.fromkeys(frame[rows])]
 
 # %% ../nbs/30_tables.ipynb #74cfb652
-def paired_test(frame: "pd.DataFrame", a: str, b: str, value: str = "accuracy", scale: float = 100.0) -> dict[str, Any] | None:
+def paired_test(
+    frame: "pd.DataFrame", a: str, b: str, value: str = "accuracy", scale: float = 100.0
+) -> dict[str, Any] | None:
     "Method a minus method b over the draws that both have: mean difference, 95 % t interval, Wilcoxon p, number of draws and of wins; None with fewer than two."
     from scipy.stats import t, wilcoxon
+
     key = [k for k in ("dataset", "encoder", "weights_hash", "shots", "seed", "split_hash") if k in frame]
     x, y = (frame[frame.method == m].groupby(key, dropna=False)[value].mean() for m in (a, b))
-    d = scale*(x - y).dropna().to_numpy()
-    if len(d) < 2: return None
-    half = t.ppf(.975, len(d) - 1)*d.std(ddof=1)/np.sqrt(len(d))
-    return dict(a=a, b=b, difference=float(d.mean()), low=float(d.mean() - half), high=float(d.mean() + half), p=float(wilcoxon(d).pvalue) if np.any(d) else 1., draws=len(d), wins=int((d > 0).sum()))
+    d = scale * (x - y).dropna().to_numpy()
+    if len(d) < 2:
+        return None
+    half = t.ppf(0.975, len(d) - 1) * d.std(ddof=1) / np.sqrt(len(d))
+    return dict(
+        a=a,
+        b=b,
+        difference=float(d.mean()),
+        low=float(d.mean() - half),
+        high=float(d.mean() + half),
+        p=float(wilcoxon(d).pvalue) if np.any(d) else 1.0,
+        draws=len(d),
+        wins=int((d > 0).sum()),
+    )
 
 # %% ../nbs/30_tables.ipynb #286c7ee8
 def answers_of(row: Any, root="runs") -> dict[str, np.ndarray] | None:
     "The saved answers of a ledger row (predicted, confidence, sweep, label, class_names), or None when they are gone or belong to a later run."
-    path = Path(root)/str(row["folder"])/"answers.npz"
+    path = Path(root) / str(row["folder"]) / "answers.npz"
     at = row.get("answers")
-    if not path.is_file() or at is None or at != at: return None
+    if not path.is_file() or at is None or at != at:
+        return None
     with np.load(path, allow_pickle=False) as f:
-        if int(at) >= len(f["predicted"]): return None
+        if int(at) >= len(f["predicted"]):
+            return None
         a = {k: f[k][int(at)] if k in ("predicted", "confidence", "sweep") else f[k] for k in f.files}
     return a if abs((a["predicted"] == a["label"]).mean() - row["accuracy"]) < 1e-9 else None
+
 
 def flips(clip, mapped, fused, label) -> dict[str, float]:
     """Appendix 7.7 of the CMM paper, on answers (n,). `inconsistent`: share of images on which exactly one of zero-shot CLIP and the map alone is right;
     `reversed`: the share of those that the fused classifier gets right; `both_wrong`: nothing to reverse there. (The paper prints no formula: this is our reading.)"""
     a, b, c = (np.asarray(o) == np.asarray(label) for o in (clip, mapped, fused))
-    return dict(inconsistent=float((a != b).mean()), reversed=float(c[a != b].mean()) if (a != b).any() else float("nan"), both_wrong=float((~a & ~b).mean()))
+    return dict(
+        inconsistent=float((a != b).mean()),
+        reversed=float(c[a != b].mean()) if (a != b).any() else float("nan"),
+        both_wrong=float((~a & ~b).mean()),
+    )
+
 
 def fused_methods(frame: "pd.DataFrame") -> list[str]:
     "Methods that the frame has both fused with CLIP and as the map alone."
     names = list(dict.fromkeys(frame.method)) if "method" in frame else []
     return [m for m in names if f"{m}, alpha=0" in names]
 
+
 def flip_table(frame: "pd.DataFrame", root="runs") -> list[dict[str, Any]]:
     "`flips` of every fused method, per data set, encoder and shots: means over the seeds whose answers are there."
     out = []
-    for (d, e, k), g in frame.groupby(["dataset", "encoder", "shots"], sort=False, dropna=False) if len(frame) else []:
+    for (d, e, k), g in (
+        frame.groupby(["dataset", "encoder", "shots"], sort=False, dropna=False) if len(frame) else []
+    ):
         rows = {(r["method"], r["seed"]): r for r in g.to_dict("records")}
         for m in fused_methods(g):
-            trios = [[answers_of(rows[n, s], root) if (n, s) in rows else None for n in ("zero-shot", f"{m}, alpha=0", m)] for s in g.seed.unique()]
-            found = [flips(*(a["predicted"] for a in t), t[0]["label"]) for t in trios if all(a is not None for a in t)]
-            if found: out.append(dict(dataset=d, encoder=e, method=m, shots=int(k)) | {n: float(np.nanmean([f[n] for f in found])) for n in found[0]} | dict(seeds=len(found)))
+            trios = [
+                [
+                    answers_of(rows[n, s], root) if (n, s) in rows else None
+                    for n in ("zero-shot", f"{m}, alpha=0", m)
+                ]
+                for s in g.seed.unique()
+            ]
+            found = [
+                flips(*(a["predicted"] for a in t), t[0]["label"])
+                for t in trios
+                if all(a is not None for a in t)
+            ]
+            if found:
+                out.append(
+                    dict(dataset=d, encoder=e, method=m, shots=int(k))
+                    | {n: float(np.nanmean([f[n] for f in found])) for n in found[0]}
+                    | dict(seeds=len(found))
+                )
     return out
+
 
 def confusions(predicted, label, class_names: Sequence[str], most: int = 8) -> list[dict[str, Any]]:
     "The largest confusions: truth, answer, how many images, and their share of the true class."
-    C = len(class_names); m = np.zeros((C, C), int); np.add.at(m, (np.asarray(label, int), np.asarray(predicted, int)), 1)
-    total = m.sum(1); np.fill_diagonal(m, 0)
+    C = len(class_names)
+    m = np.zeros((C, C), int)
+    np.add.at(m, (np.asarray(label, int), np.asarray(predicted, int)), 1)
+    total = m.sum(1)
+    np.fill_diagonal(m, 0)
     top = [divmod(int(i), C) for i in np.argsort(-m.ravel(), kind="stable")[:most]]
-    return [dict(truth=str(class_names[i]), answer=str(class_names[j]), images=int(m[i, j]), share=float(m[i, j]/total[i])) for i, j in top if m[i, j]]
+    return [
+        dict(
+            truth=str(class_names[i]),
+            answer=str(class_names[j]),
+            images=int(m[i, j]),
+            share=float(m[i, j] / total[i]),
+        )
+        for i, j in top
+        if m[i, j]
+    ]
+
 
 def reliability(predicted, confidence, label, bins: int = 10) -> list[tuple[float, float, int]]:
     "(mean confidence, accuracy, images) of each filled bin of equal width: the points of a reliability diagram."
     conf, hit = np.asarray(confidence, dtype=float), np.asarray(predicted) == np.asarray(label)
-    at = np.minimum((conf*bins).astype(int), bins - 1)
-    return [(float(conf[at == b].mean()), float(hit[at == b].mean()), int((at == b).sum())) for b in np.unique(at)]
+    at = np.minimum((conf * bins).astype(int), bins - 1)
+    return [
+        (float(conf[at == b].mean()), float(hit[at == b].mean()), int((at == b).sum())) for b in np.unique(at)
+    ]
 
 # %% ../nbs/30_tables.ipynb #a58ba7ad
 def make_report(root="runs", out="", progress: bool = False) -> Path:
     "Execute the report notebook on the ledger below `root`; returns the page. `ValueError` when the ledger is empty."
     from cmm_nb.batch import notebook_path, run_notebook
-    need(len(read_ledger(root)), f"The ledger in {Path(root)/'ledger'} has no rows yet: run `cmm batch` first, or name another folder with --runs.")
-    folder = Path(out or Path(root)/"report").resolve()
-    return run_notebook(notebook_path("45_report"), progress=progress, runs=str(Path(root).resolve()), out=str(folder))/"report.html"
+
+    need(
+        len(read_ledger(root)),
+        f"The ledger in {Path(root) / 'ledger'} has no rows yet: run `cmm batch` first, or name another folder with --runs.",
+    )
+    folder = Path(out or Path(root) / "report").resolve()
+    return (
+        run_notebook(
+            notebook_path("45_report"), progress=progress, runs=str(Path(root).resolve()), out=str(folder)
+        )
+        / "report.html"
+    )

@@ -22,6 +22,7 @@ class Task:
     """A few-shot problem as tensors on one device: X (N, d), T0 (C, d), X_val (V, d) unit rows; y (N,), y_val (V,).
 
     X_val and y_val may be None, and so may `texts` (C, M, d): every class in every template, for methods that weigh templates themselves."""
+
     X: torch.Tensor
     y: torch.Tensor
     T0: torch.Tensor
@@ -32,56 +33,120 @@ class Task:
     texts: torch.Tensor | None = None
 
     @property
-    def n_classes(self) -> int: return len(self.T0)
+    def n_classes(self) -> int:
+        return len(self.T0)
+
     @property
-    def width(self) -> int: return self.T0.shape[1]
+    def width(self) -> int:
+        return self.T0.shape[1]
+
     @property
-    def device(self) -> torch.device: return self.X.device
+    def device(self) -> torch.device:
+        return self.X.device
+
     @property
-    def has_val(self) -> bool: return self.X_val is not None
+    def has_val(self) -> bool:
+        return self.X_val is not None
 
     def labelled(self, refit: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
         "All labelled images and labels: support, and with `refit` validation too."
-        return (torch.cat([self.X, self.X_val]), torch.cat([self.y, self.y_val])) if self.has_val and refit else (self.X, self.y)
+        return (
+            (torch.cat([self.X, self.X_val]), torch.cat([self.y, self.y_val]))
+            if self.has_val and refit
+            else (self.X, self.y)
+        )
 
 # %% ../nbs/14_tasks.ipynb #9bd0140f
 def _labels(y, n: int, C: int, name: str, device: str) -> torch.Tensor:
     y = torch.as_tensor(np.asarray(y) if not isinstance(y, torch.Tensor) else y)
-    need(not y.is_floating_point() and y.ndim == 1, f"{name} must be a vector of class numbers (integers), not {y.dtype} of shape {tuple(y.shape)}.")
+    need(
+        not y.is_floating_point() and y.ndim == 1,
+        f"{name} must be a vector of class numbers (integers), not {y.dtype} of shape {tuple(y.shape)}.",
+    )
     need(len(y) == n, f"{name}: {len(y)} labels for {n} rows.")
-    need(int(y.min()) >= 0 and int(y.max()) < C, f"{name} goes from {int(y.min())} to {int(y.max())}, but there are {C} prototypes (classes 0 to {C - 1}).")
+    need(
+        int(y.min()) >= 0 and int(y.max()) < C,
+        f"{name} goes from {int(y.min())} to {int(y.max())}, but there are {C} prototypes (classes 0 to {C - 1}).",
+    )
     return y.long().to(device)
 
-def make_task(X, y, T0, X_val=None, y_val=None, logit_scale: float = 100.0, seed: int = 1, device: str = "cpu", texts=None) -> Task:
+
+def make_task(
+    X,
+    y,
+    T0,
+    X_val=None,
+    y_val=None,
+    logit_scale: float = 100.0,
+    seed: int = 1,
+    device: str = "cpu",
+    texts=None,
+) -> Task:
     "Check and convert to a `Task`; `ValueError` for widths or labels that do not match, NaN, or a class without a support image."
     device = pick_device(device)
-    def rows(x, name): return l2norm(as_rows(x, name).to(device))
+
+    def rows(x, name):
+        return l2norm(as_rows(x, name).to(device))
+
     X, T0 = rows(X, "X"), rows(T0, "T0")
-    need(X.shape[1] == T0.shape[1], f"X is {X.shape[1]} wide and T0 {T0.shape[1]}: both must come from one encoder.")
+    need(
+        X.shape[1] == T0.shape[1],
+        f"X is {X.shape[1]} wide and T0 {T0.shape[1]}: both must come from one encoder.",
+    )
     need(np.isfinite(logit_scale) and logit_scale > 0, f"logit_scale must be positive, not {logit_scale}.")
     y = _labels(y, len(X), len(T0), "y", device)
     missing = sorted(set(range(len(T0))) - set(y.tolist()))
-    need(not missing, f"Class {missing[0] if missing else ''} has no image in X: give at least one, or leave its row out of T0.")
+    need(
+        not missing,
+        f"Class {missing[0] if missing else ''} has no image in X: give at least one, or leave its row out of T0.",
+    )
     need((X_val is None) == (y_val is None), "X_val and y_val belong together: give both or neither.")
     if X_val is not None:
-        X_val = rows(X_val, "X_val"); y_val = _labels(y_val, len(X_val), len(T0), "y_val", device)
-        need(X_val.shape[1] == X.shape[1], f"X_val is {X_val.shape[1]} wide and X {X.shape[1]}: both must come from one encoder.")
+        X_val = rows(X_val, "X_val")
+        y_val = _labels(y_val, len(X_val), len(T0), "y_val", device)
+        need(
+            X_val.shape[1] == X.shape[1],
+            f"X_val is {X_val.shape[1]} wide and X {X.shape[1]}: both must come from one encoder.",
+        )
     if texts is not None:
-        texts = torch.as_tensor(np.asarray(texts, dtype=np.float32) if not isinstance(texts, torch.Tensor) else texts).float().to(device)
-        need(texts.ndim == 3 and texts.shape[0] == len(T0) and texts.shape[2] == T0.shape[1], f"texts must be (classes, templates, width) = ({len(T0)}, M, {T0.shape[1]}), not {tuple(texts.shape)}.")
+        texts = (
+            torch.as_tensor(
+                np.asarray(texts, dtype=np.float32) if not isinstance(texts, torch.Tensor) else texts
+            )
+            .float()
+            .to(device)
+        )
+        need(
+            texts.ndim == 3 and texts.shape[0] == len(T0) and texts.shape[2] == T0.shape[1],
+            f"texts must be (classes, templates, width) = ({len(T0)}, M, {T0.shape[1]}), not {tuple(texts.shape)}.",
+        )
     return Task(X, y, T0, X_val, y_val, float(logit_scale), int(seed), texts)
 
 # %% ../nbs/14_tasks.ipynb #aaf2978a
-def pack_task(pack: FeaturePack, shots: int, seed: int, device: str = "cpu", on_short: str = "error", protocol: Protocol | None = None) -> tuple[Task, FewShotSplit]:
+def pack_task(
+    pack: FeaturePack,
+    shots: int,
+    seed: int,
+    device: str = "cpu",
+    on_short: str = "error",
+    protocol: Protocol | None = None,
+) -> tuple[Task, FewShotSplit]:
     """The task of `shots` images a class drawn from `pack` with `seed`, and the split it rests on.
 
     `protocol`: other rules than the pack's own; `on_short`: see `few_shot_split`. Raises `ValueError` for a pack of pairs."""
-    need(pack.label is not None, f"{pack.name} holds pairs without labels: a few-shot task needs label and class_names.")
+    need(
+        pack.label is not None,
+        f"{pack.name} holds pairs without labels: a few-shot task needs label and class_names.",
+    )
     return split_task(pack, s := draw(protocol or pack.protocol, shots, seed, on_short), seed, device), s
+
 
 def split_task(pack: FeaturePack, s: FewShotSplit, seed: int, device: str = "cpu") -> Task:
     "The task of a given draw, such as one read from a split file."
-    X, y = np.concatenate([view[s.train] for view in pack.views]), np.tile(s.renumber(pack.label[s.train]), len(pack.views))
+    X, y = (
+        np.concatenate([view[s.train] for view in pack.views]),
+        np.tile(s.renumber(pack.label[s.train]), len(pack.views)),
+    )
     val = (pack.image[s.val], s.renumber(pack.label[s.val])) if len(s.val) else (None, None)
     text, texts = (o if o is None or s.classes is None else o[s.classes] for o in (pack.text, pack.texts))
     return make_task(X, y, text, *val, logit_scale=pack.logit_scale, seed=seed, device=device, texts=texts)
@@ -90,6 +155,7 @@ def split_task(pack: FeaturePack, s: FewShotSplit, seed: int, device: str = "cpu
 @dataclass
 class Fitted:
     "A fitted classifier: tensors `state`, a `formula(state, z) -> logits`, and `info` (settings, what selected them, parameter count)."
+
     method: str
     formula: Callable[[dict, torch.Tensor], torch.Tensor]
     state: dict[str, torch.Tensor]
@@ -99,7 +165,10 @@ class Fitted:
 
     def _rows(self, X) -> torch.Tensor:
         z = as_rows(X, "X")
-        need(z.shape[1] == self.width, f"X is {z.shape[1]} wide, but the {self.method} classifier was fitted on width {self.width}: use the same encoder.")
+        need(
+            z.shape[1] == self.width,
+            f"X is {z.shape[1]} wide, but the {self.method} classifier was fitted on width {self.width}: use the same encoder.",
+        )
         return l2norm(z.to(next(iter(self.state.values())).device))
 
     @torch.no_grad()

@@ -16,14 +16,23 @@ from .core import content_hash, need
 TEMPLATES: dict[str, list[str]] = {
     "plain": ["{}"],
     "photo": ["a photo of a {}."],
-    "imagenet": ["itap of a {}.", "a bad photo of the {}.", "a origami {}.", "a photo of the large {}.", "a {} in a video game.",
-                 "art of the {}.", "a photo of the small {}."],
+    "imagenet": [
+        "itap of a {}.",
+        "a bad photo of the {}.",
+        "a origami {}.",
+        "a photo of the large {}.",
+        "a {} in a video game.",
+        "art of the {}.",
+        "a photo of the small {}.",
+    ],
     "pets": ["a photo of a {}, a type of pet."],
     "flowers": ["a photo of a {}, a type of flower."],
     "aircraft": ["a photo of a {}, a type of aircraft."],
     "dtd": ["{} texture."],
     "eurosat": ["a centered satellite photo of {}."],
-    "cars": ["a photo of a {}."], "caltech101": ["a photo of a {}."], "sun397": ["a photo of a {}."],
+    "cars": ["a photo of a {}."],
+    "caltech101": ["a photo of a {}."],
+    "sun397": ["a photo of a {}."],
     "food101": ["a photo of {}, a type of food."],
     "ucf101": ["a photo of a person doing {}."],
     "stl10": ["a photo of a {}.", "a photo of the {}."],
@@ -38,14 +47,21 @@ def get_templates(templates: str | Sequence[str]) -> list[str]:
     """Templates by the name of a set in `TEMPLATES`, 'openai-imagenet' (80), one own template, or a list of own ones.
 
     Raises `ValueError` for a template without `{}` and for an empty list."""
-    if isinstance(templates, str) and templates in TEMPLATES: return list(TEMPLATES[templates])
+    if isinstance(templates, str) and templates in TEMPLATES:
+        return list(TEMPLATES[templates])
     if isinstance(templates, str) and templates == "openai-imagenet":
         from open_clip import OPENAI_IMAGENET_TEMPLATES
+
         return [f("{}") for f in OPENAI_IMAGENET_TEMPLATES]
     own = [templates] if isinstance(templates, str) else list(templates)
     need(own, "The list of templates is empty: give at least one, e.g. 'a photo of a {}.'.")
-    for t in own: need("{}" in t, f"Template {t!r} has no {{}} for the class name and is no known set: use a sentence with {{}} or one of {', '.join(sorted(TEMPLATES))}, openai-imagenet.")
+    for t in own:
+        need(
+            "{}" in t,
+            f"Template {t!r} has no {{}} for the class name and is no known set: use a sentence with {{}} or one of {', '.join(sorted(TEMPLATES))}, openai-imagenet.",
+        )
     return own
+
 
 def fill(template: str, class_name: str) -> str:
     "template_m(c) of eq 2: the class name, underscores as spaces, in the place of `{}`."
@@ -54,7 +70,10 @@ def fill(template: str, class_name: str) -> str:
 # %% ../nbs/05_templates.ipynb #8aaef345
 Templates = str | Sequence[str] | Mapping[str, Sequence[str]]
 
-def _is_texts(o) -> bool: return isinstance(o, list) and len(o) > 0 and all(isinstance(t, str) and t.strip() for t in o)
+
+def _is_texts(o) -> bool:
+    return isinstance(o, list) and len(o) > 0 and all(isinstance(t, str) and t.strip() for t in o)
+
 
 def prompt_file(path) -> list[str] | dict[str, list[str]]:
     """Sentences per class (a JSON object: class name -> list of sentences, CuPL's format) or templates (a JSON list, or a text file with one a line).
@@ -64,36 +83,66 @@ def prompt_file(path) -> list[str] | dict[str, list[str]]:
     need(path.is_file(), f"There is no file of prompts {path}: check the path.")
     try:
         text = path.read_text("utf-8-sig")
-        found = json.loads(text) if path.suffix.lower() == ".json" else [l.strip() for l in text.splitlines() if l.strip()]
-    except (OSError, ValueError, RecursionError) as e: raise ValueError(f"The file of prompts {path} cannot be read ({type(e).__name__}): it must be JSON or text in UTF-8.") from None
+        found = (
+            json.loads(text)
+            if path.suffix.lower() == ".json"
+            else [l.strip() for l in text.splitlines() if l.strip()]
+        )
+    except (OSError, ValueError, RecursionError) as e:
+        raise ValueError(
+            f"The file of prompts {path} cannot be read ({type(e).__name__}): it must be JSON or text in UTF-8."
+        ) from None
     if isinstance(found, dict):
         need(found, f"{path} holds no class.")
         class_sentences(found, list(found), str(path))
-    else: need(_is_texts(found), f"{path} must hold class names with lists of sentences, or a list of templates.")
+    else:
+        need(
+            _is_texts(found), f"{path} must hold class names with lists of sentences, or a list of templates."
+        )
     return found
 
-def _plain(name: str) -> str: return " ".join(name.casefold().replace("_", " ").replace("-", " ").split())
 
-def class_sentences(sentences: Mapping[str, Sequence[str]], class_names: Sequence[str], source: str = "the prompts given") -> list[list[str]]:
+def _plain(name: str) -> str:
+    return " ".join(name.casefold().replace("_", " ").replace("-", " ").split())
+
+
+def class_sentences(
+    sentences: Mapping[str, Sequence[str]], class_names: Sequence[str], source: str = "the prompts given"
+) -> list[list[str]]:
     "The sentences of each class, its name found as it is or but for capitals, underscores and hyphens; `ValueError` that names the classes without any."
-    for c, s in sentences.items(): need(_is_texts(s if isinstance(s, str) else list(s)), f"{source}: class {c!r} must have a list of sentences.")
+    for c, s in sentences.items():
+        need(
+            _is_texts(s if isinstance(s, str) else list(s)),
+            f"{source}: class {c!r} must have a list of sentences.",
+        )
     like = {_plain(c): list(s) for c, s in sentences.items()}
     found = [list(sentences[c]) if c in sentences else like.get(_plain(c), []) for c in class_names]
     lost = [c for c, s in zip(class_names, found) if not s]
-    need(not lost, f"{len(lost)} of {len(class_names)} classes have no sentences in {source}: {', '.join(map(repr, lost[:10]))}{' ...' * (len(lost) > 10)}. "
-         "Add them there, or name the classes alike.")
+    need(
+        not lost,
+        f"{len(lost)} of {len(class_names)} classes have no sentences in {source}: {', '.join(map(repr, lost[:10]))}{' ...' * (len(lost) > 10)}. "
+        "Add them there, or name the classes alike.",
+    )
     return found
 
 # %% ../nbs/05_templates.ipynb #9c9e36b3
 def prompts(class_names: Sequence[str], templates: Templates) -> list[list[str]]:
     "The sentences of C classes, each a list: filled templates, or those written for the class ('file:PATH', a dictionary). A list may mix them."
-    if isinstance(templates, Mapping): return class_sentences(templates, class_names)
+    if isinstance(templates, Mapping):
+        return class_sentences(templates, class_names)
     if isinstance(templates, str) and templates.startswith("file:"):
         found = prompt_file(templates[5:])
-        return class_sentences(found, class_names, templates[5:]) if isinstance(found, dict) else prompts(class_names, found)
-    if not isinstance(templates, str) and any(not isinstance(t, str) or t.startswith("file:") for t in templates):
+        return (
+            class_sentences(found, class_names, templates[5:])
+            if isinstance(found, dict)
+            else prompts(class_names, found)
+        )
+    if not isinstance(templates, str) and any(
+        not isinstance(t, str) or t.startswith("file:") for t in templates
+    ):
         return [sum(parts, []) for parts in zip(*(prompts(class_names, t) for t in templates))]
     return [[fill(t, c) for t in get_templates(templates)] for c in class_names]
+
 
 def templates_hash(templates: Templates, class_names: Sequence[str]) -> str:
     "Hash of the sentences themselves: another name for the same set does not change it, another word in a file does."

@@ -20,45 +20,80 @@ from dataclasses import dataclass
 from typing import Any, Callable, Mapping, Sequence
 
 import torch
+from .methods import method
 from .core import few_threads
 from .tasks import Fitted, Task
-from .training_free import Candidates, base_state, blends, cache_scores, channel_scores, choose, class_means, clip_logits, numbers, tip_cells, tip_logits, TIP_DEFAULT, TIP_GRID
+from cmm_nb.training_free import (
+    base_state,
+    blends,
+    cache_scores,
+    channel_scores,
+    choose,
+    class_means,
+    clip_logits,
+    numbers,
+    tip_cells,
+    tip_logits,
+    TIP_DEFAULT,
+    TIP_GRID,
+)
 from torch.nn.functional import normalize, one_hot
 
 # %% ../nbs/18_trained.ipynb #9bdf4cae
-def adamw(loss: Callable, start: Sequence[torch.Tensor], lr: torch.Tensor, steps: torch.Tensor, weight_decay: float = 0.0, eps: float = 1e-8) -> list[torch.Tensor]:
+def adamw(
+    loss: Callable,
+    start: Sequence[torch.Tensor],
+    lr: torch.Tensor,
+    steps: torch.Tensor,
+    weight_decay: float = 0.0,
+    eps: float = 1e-8,
+) -> list[torch.Tensor]:
     "AdamW with a cosine for R x B experiments: `loss(*tensors)` (R, B), tensors (R, B, m, n), lr and steps (R, B). Returns the trained tensors."
-    P = [p.clone().requires_grad_() for p in start]; moments = [(torch.zeros_like(p), torch.zeros_like(p)) for p in start]
+    P = [p.clone().requires_grad_() for p in start]
+    moments = [(torch.zeros_like(p), torch.zeros_like(p)) for p in start]
     for k in range(int(steps.max())):
         grads = torch.autograd.grad(loss(*P).sum(), P)
-        rate = (lr * (1 + (math.pi * (k/steps).clamp(max=1)).cos()) / 2)[..., None, None]
+        rate = (lr * (1 + (math.pi * (k / steps).clamp(max=1)).cos()) / 2)[..., None, None]
         with torch.no_grad():
             for p, g, (m, v) in zip(P, grads, moments):
-                m.lerp_(g, .1); v.mul_(.999).addcmul_(g, g, value=.001)
-                if weight_decay: p.mul_(1 - rate*weight_decay)
-                p.sub_(rate/(1 - .9**(k + 1)) * m / ((v/(1 - .999**(k + 1))).sqrt_().add_(eps)))
+                m.lerp_(g, 0.1)
+                v.mul_(0.999).addcmul_(g, g, value=0.001)
+                if weight_decay:
+                    p.mul_(1 - rate * weight_decay)
+                p.sub_(rate / (1 - 0.9 ** (k + 1)) * m / ((v / (1 - 0.999 ** (k + 1))).sqrt_().add_(eps)))
     return [p.detach() for p in P]
 
 # %% ../nbs/18_trained.ipynb #347d8543
 @dataclass
 class Batch:
     "Tasks of one size: X (R, N, d), y (R, N), T0 (R, C, d), scale (R, 1, 1, 1) and the seeds."
+
     X: torch.Tensor
     y: torch.Tensor
     T0: torch.Tensor
     scale: torch.Tensor
     seeds: list[int]
 
+
 def batch_of(tasks: Sequence[Task], refit: bool = False) -> Batch:
     "Stack tasks; with `refit` their validation images count as labelled."
     X, y = (torch.stack(v) for v in zip(*[t.labelled(refit) for t in tasks]))
-    return Batch(X, y, torch.stack([t.T0 for t in tasks]), torch.tensor([t.logit_scale for t in tasks], device=X.device).view(-1, 1, 1, 1), [t.seed for t in tasks])
+    return Batch(
+        X,
+        y,
+        torch.stack([t.T0 for t in tasks]),
+        torch.tensor([t.logit_scale for t in tasks], device=X.device).view(-1, 1, 1, 1),
+        [t.seed for t in tasks],
+    )
+
 
 def same_size(tasks: Sequence[Task]) -> list[list[int]]:
     "Numbers of the tasks that can be trained side by side."
     by: dict = {}
-    for i, t in enumerate(tasks): by.setdefault((len(t.X), 0 if t.X_val is None else len(t.X_val), t.T0.shape, t.device), []).append(i)
+    for i, t in enumerate(tasks):
+        by.setdefault((len(t.X), 0 if t.X_val is None else len(t.X_val), t.T0.shape, t.device), []).append(i)
     return list(by.values())
+
 
 def settings_of(cells: Sequence[Sequence[dict]], device) -> dict[str, torch.Tensor]:
     "Settings (R, B) from R lists of B dictionaries."
@@ -67,42 +102,84 @@ def settings_of(cells: Sequence[Sequence[dict]], device) -> dict[str, torch.Tens
 # %% ../nbs/18_trained.ipynb #6616c86f
 def _judge(t: Task, states: list[dict], cells: list[dict], formula, late, default: dict):
     "Choose among trained cells, and among the late settings of each."
+
     def candidates():
         for s, c in zip(states, cells):
-            for found, L in (late(t, s) if late else [([{}], formula(s, t.X_val)[None])]): yield [c | f for f in found], L
+            for found, L in late(t, s) if late else [([{}], formula(s, t.X_val)[None])]:
+                yield [c | f for f in found], L
+
     return choose(t, candidates(), default)
 
-def fit_trained(name: str, tasks: Sequence[Task], train: Callable, formula: Callable, grid: Mapping[str, Sequence], default: dict[str, Any] | Callable, trained: Sequence[str],
-                late: Callable | None = None, late_grid: Mapping[str, Sequence] | None = None, embedding: Callable | None = None, refit: bool = False, progress: bool = False) -> list[Fitted]:
+
+def fit_trained(
+    name: str,
+    tasks: Sequence[Task],
+    train: Callable,
+    formula: Callable,
+    grid: Mapping[str, Sequence],
+    default: dict[str, Any] | Callable,
+    trained: Sequence[str],
+    late: Callable | None = None,
+    late_grid: Mapping[str, Sequence] | None = None,
+    embedding: Callable | None = None,
+    refit: bool = False,
+    progress: bool = False,
+) -> list[Fitted]:
     "Fit `train(batch, settings) -> tensors (R, B, ...)` to tasks, side by side; `trained` names the tensors that count as parameters."
     from tqdm import tqdm
+
     out: dict[int, Fitted] = {}
     every = [dict(zip(grid, v)) for v in itertools.product(*grid.values())]
     for ids in tqdm(same_size(tasks), desc=name, disable=not progress, mininterval=1):
-        group = [tasks[i] for i in ids]; defaults = [default(t) if callable(default) else default for t in group]
+        group = [tasks[i] for i in ids]
+        defaults = [default(t) if callable(default) else default for t in group]
         cells = [every if t.has_val else [{k: d[k] for k in grid}] for t, d in zip(group, defaults)]
         with few_threads(len(every) * sum(t.X.numel() for t in group), 4e6):
+
             def run(cells, refit):
                 found = train(batch_of(group, refit), settings_of(cells, group[0].device))
-                return [[base_state(t) | {k: v[r, b] for k, v in found.items()} for b in range(len(cells[0]))] for r, t in enumerate(group)]
+                return [
+                    [base_state(t) | {k: v[r, b] for k, v in found.items()} for b in range(len(cells[0]))]
+                    for r, t in enumerate(group)
+                ]
+
             states = run(cells, False)
             picked = [_judge(t, s, c, formula, late, d) for t, s, c, d in zip(group, states, cells, defaults)]
             last = [[{k: chosen[k] for k in grid}] for chosen, _ in picked]
-            again = run(last, True) if refit and group[0].has_val else [[s[c.index(l[0])]] for s, c, l in zip(states, cells, last)]
+            again = (
+                run(last, True)
+                if refit and group[0].has_val
+                else [[s[c.index(l[0])]] for s, c, l in zip(states, cells, last)]
+            )
         for i, t, (state,), (chosen, info) in zip(ids, group, again, picked):
             state = state | numbers({k: v for k, v in chosen.items() if k not in grid}, t.device)
-            out[i] = Fitted(name, formula, state, t.width, embedding, info | dict(chosen=chosen, grid=dict(grid) | dict(late_grid or {}), refit=refit, n_parameters=sum(state[k].numel() for k in trained)))
+            out[i] = Fitted(
+                name,
+                formula,
+                state,
+                t.width,
+                embedding,
+                info
+                | dict(
+                    chosen=chosen,
+                    grid=dict(grid) | dict(late_grid or {}),
+                    refit=refit,
+                    n_parameters=sum(state[k].numel() for k in trained),
+                ),
+            )
     return [out[i] for i in range(len(tasks))]
 
 # %% ../nbs/18_trained.ipynb #c7c32dde
 def many_scores(X: torch.Tensor, T: torch.Tensor) -> torch.Tensor:
     "X T^T for every cell: X (R, N, d), T (R, B, C, d) -> (R, B, N, C)."
     R, B, C, d = T.shape
-    return (X @ T.reshape(R, B*C, d).mT).reshape(R, -1, B, C).transpose(1, 2)
+    return (X @ T.reshape(R, B * C, d).mT).reshape(R, -1, B, C).transpose(1, 2)
+
 
 def mean_ce(L: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     "Mean cross-entropy (R, B) of logits (R, B, N, C) and labels (R, N)."
     return -L.log_softmax(-1).gather(-1, y[:, None, :, None].expand(*L.shape[:-1], 1)).mean((-1, -2))
+
 
 def per_cell(x: torch.Tensor, B: int) -> torch.Tensor:
     "The same start (R, ...) for each of B cells: (R, B, ...)."
@@ -113,155 +190,294 @@ def head_logits(state: dict, z: torch.Tensor) -> torch.Tensor:
     "logit_scale * z T^T (n, C); the rows of T need not be unit rows."
     return state["scale"] * z @ state["T"].mT
 
+
 def head_embedding(state: dict, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     "The images as they are, and the head's rows as unit rows."
     return z, normalize(state["T"], dim=-1)
 
 # %% ../nbs/18_trained.ipynb #eed122b0
-def logistic(X: torch.Tensor, y: torch.Tensor, offset: torch.Tensor, penalty: torch.Tensor, steps: int = 300) -> torch.Tensor:
+def logistic(
+    X: torch.Tensor, y: torch.Tensor, offset: torch.Tensor, penalty: torch.Tensor, steps: int = 300
+) -> torch.Tensor:
     """V (R, B, C, d) minimising sum_i CE(offset_i + x_i V^T, y_i) + sum_c penalty_c |V_c|^2 / 2 for R tasks and B cells.
 
     X (R, N, d), y (R, N), offset (R, B, N, C), penalty (R, B, C). Accelerated steps of the size that Boehning's bound allows, with restarts."""
-    U, S, Qt = torch.linalg.svd(X, full_matrices=False); H = U*S[:, None]
+    U, S, Qt = torch.linalg.svd(X, full_matrices=False)
+    H = U * S[:, None]
     Y, (R, B, N, C) = one_hot(y, offset.shape[-1]).to(X.dtype)[:, None], offset.shape
-    pen = penalty[..., None]; step = 1 / (S[:, None, None]**2 / 2 + pen)
-    V = old = torch.zeros(R, B, C, S.shape[-1], dtype=X.dtype, device=X.device); m = torch.zeros(R, B, 1, 1, dtype=X.dtype, device=X.device)
+    pen = penalty[..., None]
+    step = 1 / (S[:, None, None] ** 2 / 2 + pen)
+    V = old = torch.zeros(R, B, C, S.shape[-1], dtype=X.dtype, device=X.device)
+    m = torch.zeros(R, B, 1, 1, dtype=X.dtype, device=X.device)
     for _ in range(steps):
-        at = V + m/(m + 3)*(V - old)
+        at = V + m / (m + 3) * (V - old)
         wrong = (offset + many_scores(H, at)).softmax(-1) - Y
-        grad = (wrong.permute(0, 1, 3, 2).reshape(R, B*C, N) @ H).reshape(V.shape) + pen*at
-        old, V = V, at - step*grad
-        m = torch.where((grad*(V - old)).sum((-1, -2), keepdim=True) > 0, 0., m + 1)       # uphill: forget the momentum (O'Donoghue and Candes 2015)
-    return (V.reshape(R, B*C, -1) @ Qt).reshape(R, B, C, -1)
+        grad = (wrong.permute(0, 1, 3, 2).reshape(R, B * C, N) @ H).reshape(V.shape) + pen * at
+        old, V = V, at - step * grad
+        m = torch.where(
+            (grad * (V - old)).sum((-1, -2), keepdim=True) > 0, 0.0, m + 1
+        )  # uphill: forget the momentum (O'Donoghue and Candes 2015)
+    return (V.reshape(R, B * C, -1) @ Qt).reshape(R, B, C, -1)
 
 # %% ../nbs/18_trained.ipynb #1a93b229
-PROBE_GRID = dict(C=(.1, 1., 3.16, 10., 31.6, 100., 316., 1000., 10000.))
+PROBE_GRID = dict(C=(0.1, 1.0, 3.16, 10.0, 31.6, 100.0, 316.0, 1000.0, 10000.0))
+
 
 def train_probe(b: Batch, h: dict) -> dict:
     "Logistic regression on images alone; C is scikit-learn's inverse strength."
     C = b.T0.shape[1]
-    V = logistic(b.X, b.y, torch.zeros(*h["C"].shape, *b.y.shape[1:], C, device=b.X.device), (1/h["C"])[..., None].expand(-1, -1, C))
-    return dict(T=V/b.scale)
+    V = logistic(
+        b.X,
+        b.y,
+        torch.zeros(*h["C"].shape, *b.y.shape[1:], C, device=b.X.device),
+        (1 / h["C"])[..., None].expand(-1, -1, C),
+    )
+    return dict(T=V / b.scale)
+
 
 def fit_linear_probe(tasks: Sequence[Task], progress: bool = False, refit: bool = False) -> list[Fitted]:
     "Image-only logistic regression (the linear probe of Radford et al. 2021; without validation images C = 31.6, their 0.316 for rows of length 10)."
-    return fit_trained("linear-probe", tasks, train_probe, head_logits, PROBE_GRID, dict(C=31.6), ["T"], embedding=head_embedding, refit=refit, progress=progress)
+    return fit_trained(
+        "linear-probe",
+        tasks,
+        train_probe,
+        head_logits,
+        PROBE_GRID,
+        dict(C=31.6),
+        ["T"],
+        embedding=head_embedding,
+        refit=refit,
+        progress=progress,
+    )
 
 # %% ../nbs/18_trained.ipynb #36d909a5
-ANCHOR_GRID = dict(sigma=(1., 2., 5., 10., 20., 50., 100., 300.))
+ANCHOR_GRID = dict(sigma=(1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 300.0))
+
 
 def train_anchor(b: Batch, h: dict) -> dict:
     "Logistic regression on top of CLIP's logits: T = T0 + V/s with a price on V."
     B, C = h["sigma"].shape[1], b.T0.shape[1]
     offset = b.scale * per_cell(b.X @ b.T0.mT, B)
-    return dict(T=b.T0[:, None] + logistic(b.X, b.y, offset, (h["sigma"]**-2)[..., None].expand(-1, -1, C))/b.scale)
+    return dict(
+        T=b.T0[:, None]
+        + logistic(b.X, b.y, offset, (h["sigma"] ** -2)[..., None].expand(-1, -1, C)) / b.scale
+    )
+
 
 def fit_linear_anchor(tasks: Sequence[Task], progress: bool = False, refit: bool = False) -> list[Fitted]:
     "Linear head that starts at T0 and pays |T - T0|^2."
-    return fit_trained("linear-anchor", tasks, train_anchor, head_logits, ANCHOR_GRID, dict(sigma=10.), ["T"], embedding=head_embedding, refit=refit, progress=progress)
+    return fit_trained(
+        "linear-anchor",
+        tasks,
+        train_anchor,
+        head_logits,
+        ANCHOR_GRID,
+        dict(sigma=10.0),
+        ["T"],
+        embedding=head_embedding,
+        refit=refit,
+        progress=progress,
+    )
 
 # %% ../nbs/18_trained.ipynb #672cba91
 HEAD_GRID = dict(lr=(1e-3, 1e-4), steps=(100, 400))
 HEAD_DEFAULT = dict(lr=1e-4, steps=400)
 
+
 def train_head(b: Batch, h: dict, texts: float = 0.0, ratio: float = 1.0) -> dict:
     "A head from T0 by AdamW; `texts` is the share of the loss that class texts have, `ratio` that of the trained head in the final average."
     own = torch.arange(b.T0.shape[1], device=b.X.device).expand(len(b.X), -1)
+
     def loss(T):
         L = mean_ce(b.scale * many_scores(b.X, T), b.y)
-        return (1 - texts)*L + texts*mean_ce(b.scale * many_scores(b.T0, T), own) if texts else L
-    T, = adamw(loss, [per_cell(b.T0, h["lr"].shape[1])], h["lr"], h["steps"], weight_decay=1e-2)
-    return dict(T=ratio*T + (1 - ratio)*b.T0[:, None])
+        return (1 - texts) * L + texts * mean_ce(b.scale * many_scores(b.T0, T), own) if texts else L
+
+    (T,) = adamw(loss, [per_cell(b.T0, h["lr"].shape[1])], h["lr"], h["steps"], weight_decay=1e-2)
+    return dict(T=ratio * T + (1 - ratio) * b.T0[:, None])
+
 
 def _fit_head(name, tasks, progress, refit, **options):
-    return fit_trained(name, tasks, lambda b, h: train_head(b, h, **options), head_logits, HEAD_GRID, HEAD_DEFAULT, ["T"], embedding=head_embedding, refit=refit, progress=progress)
+    return fit_trained(
+        name,
+        tasks,
+        lambda b, h: train_head(b, h, **options),
+        head_logits,
+        HEAD_GRID,
+        HEAD_DEFAULT,
+        ["T"],
+        embedding=head_embedding,
+        refit=refit,
+        progress=progress,
+    )
+
 
 def fit_wise_ft(tasks: Sequence[Task], progress: bool = False, refit: bool = False) -> list[Fitted]:
     "WiSE-FT of the head (Wortsman et al. 2022; as a head in Lin et al. 2023): trained on images, averaged half and half with T0."
-    return _fit_head("wise-ft", tasks, progress, refit, ratio=.5)
+    return _fit_head("wise-ft", tasks, progress, refit, ratio=0.5)
 
-def fit_cross_modal_linear(tasks: Sequence[Task], progress: bool = False, refit: bool = False) -> list[Fitted]:
+
+def fit_cross_modal_linear(
+    tasks: Sequence[Task], progress: bool = False, refit: bool = False
+) -> list[Fitted]:
     "Cross-modal linear probing (Lin et al. 2023): class texts are training rows too."
-    return _fit_head("cross-modal-linear", tasks, progress, refit, texts=.5)
+    return _fit_head("cross-modal-linear", tasks, progress, refit, texts=0.5)
 
-def fit_cross_modal_wise_ft(tasks: Sequence[Task], progress: bool = False, refit: bool = False) -> list[Fitted]:
+
+def fit_cross_modal_wise_ft(
+    tasks: Sequence[Task], progress: bool = False, refit: bool = False
+) -> list[Fitted]:
     "Cross-modal WiSE-FT (Lin et al. 2023): the cross-modal head averaged half and half with T0."
-    return _fit_head("cross-modal-wise-ft", tasks, progress, refit, texts=.5, ratio=.5)
+    return _fit_head("cross-modal-wise-ft", tasks, progress, refit, texts=0.5, ratio=0.5)
 
 # %% ../nbs/18_trained.ipynb #d8d490ec
-TASKRES_GRID = dict(alpha=(.2, .5, 1.), lr=(2e-3, 2e-4))
+TASKRES_GRID = dict(alpha=(0.2, 0.5, 1.0), lr=(2e-3, 2e-4))
+
 
 def train_taskres(b: Batch, h: dict) -> dict:
     "T = norm(T0 + alpha x), x trained from zero."
-    def head(x): return normalize(b.T0[:, None] + h["alpha"][..., None, None]*x, dim=-1)
-    x, = adamw(lambda x: mean_ce(b.scale * many_scores(b.X, head(x)), b.y), [torch.zeros_like(per_cell(b.T0, h["lr"].shape[1]))], h["lr"], torch.full_like(h["lr"], 200))
+
+    def head(x):
+        return normalize(b.T0[:, None] + h["alpha"][..., None, None] * x, dim=-1)
+
+    (x,) = adamw(
+        lambda x: mean_ce(b.scale * many_scores(b.X, head(x)), b.y),
+        [torch.zeros_like(per_cell(b.T0, h["lr"].shape[1]))],
+        h["lr"],
+        torch.full_like(h["lr"], 200),
+    )
     return dict(T=head(x))
+
 
 def fit_taskres(tasks: Sequence[Task], progress: bool = False, refit: bool = False) -> list[Fitted]:
     "Task residual (Yu et al. 2023)."
-    return fit_trained("taskres", tasks, train_taskres, head_logits, TASKRES_GRID, dict(alpha=.5, lr=2e-3), ["T"], embedding=head_embedding, refit=refit, progress=progress)
+    return fit_trained(
+        "taskres",
+        tasks,
+        train_taskres,
+        head_logits,
+        TASKRES_GRID,
+        dict(alpha=0.5, lr=2e-3),
+        ["T"],
+        embedding=head_embedding,
+        refit=refit,
+        progress=progress,
+    )
 
 # %% ../nbs/18_trained.ipynb #cf76637c
 CLAP_LENGTH = 10.0
+
 
 def sgd(loss: Callable, x: torch.Tensor, lr: float, steps: int) -> torch.Tensor:
     "Momentum SGD (0.9) with a cosine; `loss(x)` is summed."
     x, v = x.clone().requires_grad_(), torch.zeros_like(x)
     for k in range(steps):
-        v = .9*v + torch.autograd.grad(loss(x).sum(), x)[0]
-        x = (x - lr*(1 + math.cos(math.pi*k/steps))/2 * v).detach().requires_grad_()
+        v = 0.9 * v + torch.autograd.grad(loss(x).sum(), x)[0]
+        x = (x - lr * (1 + math.cos(math.pi * k / steps)) / 2 * v).detach().requires_grad_()
     return x.detach()
+
 
 def train_clap(b: Batch, h: dict) -> dict:
     "Head with one price per class, from CLIP's confidence on the support images."
-    C = b.T0.shape[1]; start = CLAP_LENGTH * b.T0[:, None]; Y = one_hot(b.y, C).to(b.X.dtype)
+    C = b.T0.shape[1]
+    start = CLAP_LENGTH * b.T0[:, None]
+    Y = one_hot(b.y, C).to(b.X.dtype)
     p = (b.scale[:, 0] * b.X @ b.T0.mT).softmax(-1)
     lam = ((p * Y).sum(1) / Y.sum(1).clamp_min(1))[:, None]
-    def loss(T): return mean_ce(b.scale * many_scores(b.X, normalize(T, dim=-1)), b.y) + (lam * ((T - start)**2).sum(-1)).mean(-1)
-    return dict(T=normalize(sgd(loss, start, .1, 300), dim=-1))
+
+    def loss(T):
+        return mean_ce(b.scale * many_scores(b.X, normalize(T, dim=-1)), b.y) + (
+            lam * ((T - start) ** 2).sum(-1)
+        ).mean(-1)
+
+    return dict(T=normalize(sgd(loss, start, 0.1, 300), dim=-1))
+
 
 def fit_clap(tasks: Sequence[Task], progress: bool = False, refit: bool = False) -> list[Fitted]:
     "CLAP (Silva-Rodriguez et al. 2024): nothing is chosen; `refit` adds the validation images."
-    return fit_trained("clap", tasks, train_clap, head_logits, dict(lr=(.1,)), dict(lr=.1), ["T"], embedding=head_embedding, refit=refit, progress=progress)
+    return fit_trained(
+        "clap",
+        tasks,
+        train_clap,
+        head_logits,
+        dict(lr=(0.1,)),
+        dict(lr=0.1),
+        ["T"],
+        embedding=head_embedding,
+        refit=refit,
+        progress=progress,
+    )
 
 # %% ../nbs/18_trained.ipynb #a3816cef
 LPP_GRID = dict(epochs=(0, 10, 20, 40, 60, 100, 150, 200, 300))
 
+
 def train_lpp(b: Batch, h: dict) -> dict:
     "w and alpha of LP++ after each of `epochs` full-batch steps, as one head."
-    C = b.T0.shape[1]; N = b.X.shape[1]; S = b.X @ b.T0.mT; Y = one_hot(b.y, C).to(b.X.dtype)
-    w = torch.stack([class_means(X, y, C) for X, y in zip(b.X, b.y)]); v = torch.zeros_like(w)
+    C = b.T0.shape[1]
+    N = b.X.shape[1]
+    S = b.X @ b.T0.mT
+    Y = one_hot(b.y, C).to(b.X.dtype)
+    w = torch.stack([class_means(X, y, C) for X, y in zip(b.X, b.y)])
+    v = torch.zeros_like(w)
     alpha = 250 * S.mean((1, 2), keepdim=True).expand(-1, 1, C).contiguous()
-    lr_w = 4*N / torch.linalg.matrix_norm(b.X, 2)[:, None, None]**2; lr_alpha = N / (4*(S**2).sum(1).amax(-1))[:, None, None]
+    lr_w = 4 * N / torch.linalg.matrix_norm(b.X, 2)[:, None, None] ** 2
+    lr_alpha = N / (4 * (S**2).sum(1).amax(-1))[:, None, None]
     out = torch.zeros(*h["epochs"].shape, *w.shape[1:], dtype=w.dtype, device=w.device)
     for k in range(int(h["epochs"].max()) + 1):
-        out = torch.where((h["epochs"] == k)[..., None, None], (w + alpha.mT*b.T0)[:, None], out)
-        wrong = ((b.X @ w.mT + alpha*S).softmax(-1) - Y) / N
-        v = .9*v + wrong.mT @ b.X; w = w - lr_w*v
-        if (k + 1) % 10 == 0: alpha = alpha - lr_alpha * (wrong*S).sum(1, keepdim=True)
-    return dict(T=out/b.scale)
+        out = torch.where((h["epochs"] == k)[..., None, None], (w + alpha.mT * b.T0)[:, None], out)
+        wrong = ((b.X @ w.mT + alpha * S).softmax(-1) - Y) / N
+        v = 0.9 * v + wrong.mT @ b.X
+        w = w - lr_w * v
+        if (k + 1) % 10 == 0:
+            alpha = alpha - lr_alpha * (wrong * S).sum(1, keepdim=True)
+    return dict(T=out / b.scale)
+
 
 def fit_lpp(tasks: Sequence[Task], progress: bool = False, refit: bool = False) -> list[Fitted]:
     "LP++ (Huang et al. 2024)."
-    return fit_trained("lp++", tasks, train_lpp, head_logits, LPP_GRID, dict(epochs=300), ["T"], embedding=head_embedding, refit=refit, progress=progress)
+    return fit_trained(
+        "lp++",
+        tasks,
+        train_lpp,
+        head_logits,
+        LPP_GRID,
+        dict(epochs=300),
+        ["T"],
+        embedding=head_embedding,
+        refit=refit,
+        progress=progress,
+    )
 
 # %% ../nbs/18_trained.ipynb #4f7b6722
-ADAPTER_GRID = dict(ratio=(.2, .6), lr=(1e-3,))
+ADAPTER_GRID = dict(ratio=(0.2, 0.6), lr=(1e-3,))
+
 
 def mlp_start(b: Batch, B: int, reduction: int = 4) -> list[torch.Tensor]:
     "W1 (R, B, d/4, d) and W2 (R, B, d, d/4) as nn.Linear would start them, from each task's seed."
-    d = b.X.shape[-1]; h = max(1, d//reduction)
-    def uniform(i, rows, cols, seed): return (2*torch.rand(rows, cols, generator=torch.Generator().manual_seed(2*seed + i)) - 1) / cols**.5
-    return [per_cell(torch.stack([uniform(i, *shape, s) for s in b.seeds]).to(b.X), B) for i, shape in enumerate(((h, d), (d, h)))]
+    d = b.X.shape[-1]
+    h = max(1, d // reduction)
+
+    def uniform(i, rows, cols, seed):
+        return (
+            2 * torch.rand(rows, cols, generator=torch.Generator().manual_seed(2 * seed + i)) - 1
+        ) / cols**0.5
+
+    return [
+        per_cell(torch.stack([uniform(i, *shape, s) for s in b.seeds]).to(b.X), B)
+        for i, shape in enumerate(((h, d), (d, h)))
+    ]
+
 
 def adapt(z: torch.Tensor, W1: torch.Tensor, W2: torch.Tensor, ratio) -> torch.Tensor:
     "Unit rows of (1 - ratio) z + ratio MLP(z): z (n, d) with W1 (h, d), or all cells at once with z (R, n, d), W1 (R, B, h, d)."
     z, hidden = (z, z @ W1.mT) if W1.ndim == 2 else (z[:, None], many_scores(z, W1))
-    return normalize((1 - ratio)*z + ratio*(hidden.relu() @ W2.mT).relu(), dim=-1)
+    return normalize((1 - ratio) * z + ratio * (hidden.relu() @ W2.mT).relu(), dim=-1)
+
 
 def adapter_embedding(state: dict, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     "Adapted images, and the prototypes as they were."
     return adapt(z, state["W1"], state["W2"], state["ratio"]), state["T0"]
+
 
 def adapter_logits(state: dict, z: torch.Tensor) -> torch.Tensor:
     "logit_scale * z' T0^T."
@@ -271,30 +487,58 @@ def adapter_logits(state: dict, z: torch.Tensor) -> torch.Tensor:
 def train_adapter(b: Batch, h: dict) -> dict:
     "The bottleneck by AdamW on the cross-entropy."
     r, T0 = h["ratio"][..., None, None], b.T0[:, None]
-    W1, W2 = adamw(lambda W1, W2: mean_ce(b.scale * adapt(b.X, W1, W2, r) @ T0.mT, b.y), mlp_start(b, h["lr"].shape[1]), h["lr"], torch.full_like(h["lr"], 200))
+    W1, W2 = adamw(
+        lambda W1, W2: mean_ce(b.scale * adapt(b.X, W1, W2, r) @ T0.mT, b.y),
+        mlp_start(b, h["lr"].shape[1]),
+        h["lr"],
+        torch.full_like(h["lr"], 200),
+    )
     return dict(W1=W1, W2=W2, ratio=h["ratio"])
+
 
 def fit_clip_adapter(tasks: Sequence[Task], progress: bool = False, refit: bool = False) -> list[Fitted]:
     "CLIP-Adapter on the images (Gao et al. 2021)."
-    return fit_trained("clip-adapter", tasks, train_adapter, adapter_logits, ADAPTER_GRID, dict(ratio=.2, lr=1e-3), ["W1", "W2"], embedding=adapter_embedding, refit=refit, progress=progress)
+    return fit_trained(
+        "clip-adapter",
+        tasks,
+        train_adapter,
+        adapter_logits,
+        ADAPTER_GRID,
+        dict(ratio=0.2, lr=1e-3),
+        ["W1", "W2"],
+        embedding=adapter_embedding,
+        refit=refit,
+        progress=progress,
+    )
 
 # %% ../nbs/18_trained.ipynb #5e780a2b
-SGVA_GRID = dict(lr=(1e-3,), steps=(200,)); SGVA_LATE = dict(weight=(0., .1, .2, .5, 1., 2., 5.))
+SGVA_GRID = dict(lr=(1e-3,), steps=(200,))
+SGVA_LATE = dict(weight=(0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0))
+
 
 def supervised_contrast(S: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     "Khosla et al. 2020: mean over rows with positives of -log of their share, for scores S (R, B, N, N) over the temperature; labels (R, N)."
     self_ = torch.eye(S.shape[-1], dtype=torch.bool, device=S.device)
-    same = ((y[:, :, None] == y[:, None]) & ~self_)[:, None].to(S.dtype); n = same.sum(-1)
+    same = ((y[:, :, None] == y[:, None]) & ~self_)[:, None].to(S.dtype)
+    n = same.sum(-1)
     log_p = S.masked_fill(self_, -1e9).log_softmax(-1)
-    return -((log_p*same).sum(-1) / n.clamp_min(1)).sum(-1) / (n > 0).sum(-1).clamp_min(1)
+    return -((log_p * same).sum(-1) / n.clamp_min(1)).sum(-1) / (n > 0).sum(-1).clamp_min(1)
+
 
 def train_sgva(b: Batch, h: dict) -> dict:
     "Bottleneck and adapted class means, trained with cross-modal, visual and distillation losses."
-    T0, r = b.T0[:, None], torch.full_like(h["lr"], .2)
+    T0, r = b.T0[:, None], torch.full_like(h["lr"], 0.2)
     clip = (b.scale * b.X[:, None] @ T0.mT).log_softmax(-1)
+
     def loss(W1, W2):
-        A = adapt(b.X, W1, W2, r[..., None, None]); L = b.scale * A @ T0.mT
-        return mean_ce(L, b.y) + supervised_contrast(b.scale * A @ A.mT, b.y) + (clip.exp() * (clip - L.log_softmax(-1))).sum(-1).mean(-1)
+        A = adapt(b.X, W1, W2, r[..., None, None])
+        L = b.scale * A @ T0.mT
+        return (
+            mean_ce(L, b.y)
+            + supervised_contrast(b.scale * A @ A.mT, b.y)
+            + (clip.exp() * (clip - L.log_softmax(-1))).sum(-1).mean(-1)
+        )
+
     W1, W2 = adamw(loss, mlp_start(b, h["lr"].shape[1]), h["lr"], h["steps"])
     A, Y = adapt(b.X, W1, W2, r[..., None, None]), one_hot(b.y, T0.shape[-2]).to(b.X.dtype)[:, None]
     return dict(W1=W1, W2=W2, ratio=r, means=normalize(Y.mT @ A, dim=-1))
@@ -302,30 +546,69 @@ def train_sgva(b: Batch, h: dict) -> dict:
 # %% ../nbs/18_trained.ipynb #151d685f
 def sgva_logits(state: dict, z: torch.Tensor) -> torch.Tensor:
     "CLIP's logits plus the adapted images' cosines with the adapted class means."
-    return clip_logits(state, z) + state["weight"] * state["scale"] * adapter_embedding(state, z)[0] @ state["means"].mT
+    return (
+        clip_logits(state, z)
+        + state["weight"] * state["scale"] * adapter_embedding(state, z)[0] @ state["means"].mT
+    )
 
-def _sgva_late(t, s): return blends(clip_logits(s, t.X_val), s["scale"] * adapter_embedding(s, t.X_val)[0] @ s["means"].mT, SGVA_LATE["weight"])
+
+def _sgva_late(t, s):
+    return blends(
+        clip_logits(s, t.X_val),
+        s["scale"] * adapter_embedding(s, t.X_val)[0] @ s["means"].mT,
+        SGVA_LATE["weight"],
+    )
+
 
 def fit_sgva(tasks: Sequence[Task], progress: bool = False, refit: bool = False) -> list[Fitted]:
     "The feature part of SgVA-CLIP (Peng et al. 2022)."
-    return fit_trained("sgva", tasks, train_sgva, sgva_logits, SGVA_GRID, dict(lr=1e-3, steps=200, weight=.2), ["W1", "W2"], _sgva_late, SGVA_LATE, adapter_embedding, refit, progress)
+    return fit_trained(
+        "sgva",
+        tasks,
+        train_sgva,
+        sgva_logits,
+        SGVA_GRID,
+        dict(lr=1e-3, steps=200, weight=0.2),
+        ["W1", "W2"],
+        _sgva_late,
+        SGVA_LATE,
+        adapter_embedding,
+        refit,
+        progress,
+    )
 
 # %% ../nbs/18_trained.ipynb #ffb29936
-PROLIP_GRID = dict(lr=(1e-3, 1e-4, 1e-5), lam=(1., .1, .01, 0.))
+PROLIP_GRID = dict(lr=(1e-3, 1e-4, 1e-5), lam=(1.0, 0.1, 0.01, 0.0))
+
 
 def _basis(X):
     "Orthonormal columns (R, d, r) that span the rows of X (R, n, d)."
-    return torch.linalg.qr(X.mT)[0] if X.shape[-2] < X.shape[-1] else torch.eye(X.shape[-1], dtype=X.dtype, device=X.device).expand(len(X), -1, -1)
+    return (
+        torch.linalg.qr(X.mT)[0]
+        if X.shape[-2] < X.shape[-1]
+        else torch.eye(X.shape[-1], dtype=X.dtype, device=X.device).expand(len(X), -1, -1)
+    )
+
 
 def train_prolip(b: Batch, h: dict) -> dict:
     "W = I + Qt G Qx^T by Adam in the coordinates G (R, B, p, r)."
-    Qx, Qt = _basis(b.X), _basis(torch.cat([b.T0, b.X], 1)); U, E, TQ = b.X @ Qx, (b.X @ Qt)[:, None], (b.T0 @ Qt)[:, None]; Z0 = (b.X @ b.T0.mT)[:, None]
+    Qx, Qt = _basis(b.X), _basis(torch.cat([b.T0, b.X], 1))
+    U, E, TQ = b.X @ Qx, (b.X @ Qt)[:, None], (b.T0 @ Qt)[:, None]
+    Z0 = (b.X @ b.T0.mT)[:, None]
     p, r, d, B = Qt.shape[-1], Qx.shape[-1], b.X.shape[-1], h["lr"].shape[1]
+
     def loss(G):
-        H = many_scores(U, G)                                                      # (W - I) z in the coordinates Qt
-        norm = (1 + ((2*E + H)*H).sum(-1, keepdim=True)).clamp_min(1e-8).sqrt()
-        return mean_ce(b.scale * (Z0 + H @ TQ.mT) / norm, b.y) + h["lam"]*(G**2).sum((-1, -2))
-    G, = adamw(loss, [torch.zeros(len(b.X), B, p, r, dtype=b.X.dtype, device=b.X.device)], h["lr"] * d/(p*r)**.5, torch.full_like(h["lr"], 300), eps=1e-4)
+        H = many_scores(U, G)  # (W - I) z in the coordinates Qt
+        norm = (1 + ((2 * E + H) * H).sum(-1, keepdim=True)).clamp_min(1e-8).sqrt()
+        return mean_ce(b.scale * (Z0 + H @ TQ.mT) / norm, b.y) + h["lam"] * (G**2).sum((-1, -2))
+
+    (G,) = adamw(
+        loss,
+        [torch.zeros(len(b.X), B, p, r, dtype=b.X.dtype, device=b.X.device)],
+        h["lr"] * d / (p * r) ** 0.5,
+        torch.full_like(h["lr"], 300),
+        eps=1e-4,
+    )
     return dict(W=Qt[:, None] @ G @ Qx[:, None].mT + torch.eye(d, dtype=b.X.dtype, device=b.X.device))
 
 # %% ../nbs/18_trained.ipynb #7f7dc8ce
@@ -333,52 +616,153 @@ def mapped_embedding(state: dict, z: torch.Tensor) -> tuple[torch.Tensor, torch.
     "norm(z W^T), and the prototypes as they were."
     return normalize(z @ state["W"].mT, dim=-1), state["T0"]
 
+
 def mapped_logits(state: dict, z: torch.Tensor) -> torch.Tensor:
     "logit_scale * norm(z W^T) T0^T."
     return clip_logits(state, mapped_embedding(state, z)[0])
 
+
 def fit_prolip(tasks: Sequence[Task], progress: bool = False, refit: bool = False) -> list[Fitted]:
     "ProLIP's regularised linear adapter (Fahes et al. 2024)."
-    def default(t): return dict(lr=1e-4, lam=1/max(1, len(t.X)//t.n_classes))
-    return fit_trained("prolip", tasks, train_prolip, mapped_logits, PROLIP_GRID, default, ["W"], embedding=mapped_embedding, refit=refit, progress=progress)
+
+    def default(t):
+        return dict(lr=1e-4, lam=1 / max(1, len(t.X) // t.n_classes))
+
+    return fit_trained(
+        "prolip",
+        tasks,
+        train_prolip,
+        mapped_logits,
+        PROLIP_GRID,
+        default,
+        ["W"],
+        embedding=mapped_embedding,
+        refit=refit,
+        progress=progress,
+    )
 
 # %% ../nbs/18_trained.ipynb #7ee85f2d
 TIPF_GRID = dict(steps=(20, 100))
 
+
 def train_tip(b: Batch, h: dict) -> dict:
     "Keys (R, B, N, d) by AdamW, from the support images."
     S, Y = (b.scale[:, 0] * b.X @ b.T0.mT)[:, None], one_hot(b.y, b.T0.shape[1]).to(b.X.dtype)[:, None]
-    def loss(K): return mean_ce(S + TIP_DEFAULT["weight"] * cache_scores(many_scores(b.X, K), Y, TIP_DEFAULT["beta"]), b.y)
-    B = h["steps"].shape[1]; K, = adamw(loss, [per_cell(b.X, B)], torch.full_like(h["steps"], 1e-3, dtype=b.X.dtype), h["steps"], 1e-2, eps=1e-4)
+
+    def loss(K):
+        return mean_ce(
+            S + TIP_DEFAULT["weight"] * cache_scores(many_scores(b.X, K), Y, TIP_DEFAULT["beta"]), b.y
+        )
+
+    B = h["steps"].shape[1]
+    (K,) = adamw(
+        loss,
+        [per_cell(b.X, B)],
+        torch.full_like(h["steps"], 1e-3, dtype=b.X.dtype),
+        h["steps"],
+        1e-2,
+        eps=1e-4,
+    )
     return dict(keys=K, values=Y.expand(-1, B, -1, -1))
+
 
 def fit_tip_adapter_f(tasks: Sequence[Task], progress: bool = False, refit: bool = False) -> list[Fitted]:
     "Tip-Adapter-F (Zhang et al. 2022): trained keys."
-    return fit_trained("tip-adapter-f", tasks, train_tip, tip_logits, TIPF_GRID, dict(steps=20) | TIP_DEFAULT, ["keys"], tip_cells, TIP_GRID, refit=refit, progress=progress)
+    return fit_trained(
+        "tip-adapter-f",
+        tasks,
+        train_tip,
+        tip_logits,
+        TIPF_GRID,
+        dict(steps=20) | TIP_DEFAULT,
+        ["keys"],
+        tip_cells,
+        TIP_GRID,
+        refit=refit,
+        progress=progress,
+    )
 
 # %% ../nbs/18_trained.ipynb #88d8690c
-APET_GRID = dict(steps=(20, 100)); APET_START = dict(beta=1., weight=3.)
+APET_GRID = dict(steps=(20, 100))
+APET_START = dict(beta=1.0, weight=3.0)
+
 
 def train_apet(b: Batch, h: dict) -> dict:
     "A residual per class for texts and keys, in the best channels, and a weight per key."
-    (R, C, d), N = b.T0.shape, b.X.shape[1]; B = h["steps"].shape[1]; Y = one_hot(b.y, C).to(b.X.dtype)[:, None]
-    mask = torch.stack([torch.zeros(d, device=b.X.device).index_fill(0, channel_scores(T, X, y, .2, .8).topk(max(1, round(.8*d)))[1], 1.) for T, X, y in zip(b.T0, b.X, b.y)])[:, None, None]
-    def parts(res, w): return b.T0[:, None] + mask*res, b.X[:, None] + Y @ (mask*res), Y*w
+    (R, C, d), N = b.T0.shape, b.X.shape[1]
+    B = h["steps"].shape[1]
+    Y = one_hot(b.y, C).to(b.X.dtype)[:, None]
+    mask = torch.stack(
+        [
+            torch.zeros(d, device=b.X.device).index_fill(
+                0, channel_scores(T, X, y, 0.2, 0.8).topk(max(1, round(0.8 * d)))[1], 1.0
+            )
+            for T, X, y in zip(b.T0, b.X, b.y)
+        ]
+    )[:, None, None]
+
+    def parts(res, w):
+        return b.T0[:, None] + mask * res, b.X[:, None] + Y @ (mask * res), Y * w
+
     def loss(res, w):
         T, K, values = parts(res, w)
-        return mean_ce(b.scale*many_scores(b.X, T) + APET_START["weight"]*cache_scores(many_scores(b.X, K), values, APET_START["beta"]), b.y)
-    start = [torch.zeros(R, B, C, d, dtype=b.X.dtype, device=b.X.device), torch.ones(R, B, N, 1, dtype=b.X.dtype, device=b.X.device)]
-    res, w = adamw(loss, start, torch.full_like(h["steps"], 1e-3, dtype=b.X.dtype), h["steps"], .1, eps=1e-3)
+        return mean_ce(
+            b.scale * many_scores(b.X, T)
+            + APET_START["weight"] * cache_scores(many_scores(b.X, K), values, APET_START["beta"]),
+            b.y,
+        )
+
+    start = [
+        torch.zeros(R, B, C, d, dtype=b.X.dtype, device=b.X.device),
+        torch.ones(R, B, N, 1, dtype=b.X.dtype, device=b.X.device),
+    ]
+    res, w = adamw(loss, start, torch.full_like(h["steps"], 1e-3, dtype=b.X.dtype), h["steps"], 0.1, eps=1e-3)
     T, K, values = parts(res, w)
-    return dict(T=T, keys=K, values=values, residual=mask*res, key_weights=w)
+    return dict(T=T, keys=K, values=values, residual=mask * res, key_weights=w)
+
 
 def apet_logits(state: dict, z: torch.Tensor) -> torch.Tensor:
     "Logits of the moved texts plus those of the moved cache."
-    return head_logits(state, z) + state["weight"] * cache_scores(z @ state["keys"].mT, state["values"], state["beta"])
+    return head_logits(state, z) + state["weight"] * cache_scores(
+        z @ state["keys"].mT, state["values"], state["beta"]
+    )
 
 # %% ../nbs/18_trained.ipynb #c6797762
-def _apet_late(t, s): return tip_cells(t, s, head_logits)
+def _apet_late(t, s):
+    return tip_cells(t, s, head_logits)
+
 
 def fit_ape_t(tasks: Sequence[Task], progress: bool = False, refit: bool = False) -> list[Fitted]:
     "APE-T (Zhu et al. 2023): a trained residual per class and a weight per key."
-    return fit_trained("ape-t", tasks, train_apet, apet_logits, APET_GRID, dict(steps=20) | APET_START, ["residual", "key_weights"], _apet_late, TIP_GRID, head_embedding, refit, progress)
+    return fit_trained(
+        "ape-t",
+        tasks,
+        train_apet,
+        apet_logits,
+        APET_GRID,
+        dict(steps=20) | APET_START,
+        ["residual", "key_weights"],
+        _apet_late,
+        TIP_GRID,
+        head_embedding,
+        refit,
+        progress,
+    )
+
+# %% ../nbs/18_trained.ipynb #reg0tr00
+for _name, _fit, _summary, _source in (
+    ("linear-probe", fit_linear_probe, "logistic regression on the images, no texts", "Radford et al. 2021"),
+    ("wise-ft", fit_wise_ft, "trained head and zero-shot averaged", "Wortsman et al. 2022"),
+    ("clip-adapter", fit_clip_adapter, "bottleneck on the images", "Gao et al. 2021"),
+    ("tip-adapter-f", fit_tip_adapter_f, "the same with trained keys", "Zhang et al. 2022"),
+    ("taskres", fit_taskres, "residual beside the prototypes", "Yu et al. 2023"),
+    ("cross-modal-linear", fit_cross_modal_linear, "linear head on images and texts", "Lin et al. 2023"),
+    ("cross-modal-wise-ft", fit_cross_modal_wise_ft, "the same, averaged with zero-shot", "Lin et al. 2023"),
+    ("sgva", fit_sgva, "adapter with contrastive and distillation losses, feature part", "Peng et al. 2022"),
+    ("ape-t", fit_ape_t, "residual per class in refined channels", "Zhu et al. 2023"),
+    ("lp++", fit_lpp, "image prototypes and texts blended per class", "Huang et al. 2024"),
+    ("clap", fit_clap, "head with a price per class, no validation images", "Silva-Rodriguez et al. 2024"),
+    ("prolip", fit_prolip, "regularised linear map of the images", "Fahes et al. 2024"),
+    ("linear-anchor", fit_linear_anchor, "head from zero-shot with a price on leaving it", "folklore"),
+):
+    method(_name, summary=_summary, source=_source)(_fit)

@@ -13,6 +13,7 @@ from typing import Any, Sequence
 
 import numpy as np
 import torch
+from .methods import method
 from .core import few_threads, need
 from .fusion import ALPHAS, fuse, search_alpha
 from .mapper import init_map, map_features, map_nonlinear, scores
@@ -23,36 +24,41 @@ from .triplet import triplet_from_scores
 @dataclass(frozen=True)
 class PaperRecipe:
     "Settings of the paper's training. Printed there: all but lr, weight_decay, triplet_weight."
+
     lr: float = 1e-4
     weight_decay: float = 1e-2
     iterations: int = 16_000
     batch_size: int = 8
-    warmup: int = 50              # iterations, from warmup_lr up to lr
+    warmup: int = 50  # iterations, from warmup_lr up to lr
     warmup_lr: float = 1e-5
-    lr_min: float = 0.0            # where the cosine ends
+    lr_min: float = 0.0  # where the cosine ends
     margin: float = 1.0
-    triplet_weight: float = 1.0    # lambda of eq 16
-    alpha: float = 1.0             # weight of CLIP's scores while training
+    triplet_weight: float = 1.0  # lambda of eq 16
+    alpha: float = 1.0  # weight of CLIP's scores while training
     init: str = "kaiming_linear"
-    layers: int = 1                # 2..5: the non-linear mappers of appendix 7.1
+    layers: int = 1  # 2..5: the non-linear mappers of appendix 7.1
     train_W: bool = True
     train_T: bool = True
+
 
 PARENT_GRID = [dict(lr=lr, weight_decay=wd) for lr in (1e-3, 1e-4) for wd in (0.0, 1e-2, 1e-4)]
 
 # %% ../nbs/15_training.ipynb #9462bcda
 def lr_at(step: int, r: PaperRecipe) -> float:
     "Learning rate of iteration `step` (0-based): linear warm-up, then a cosine to `lr_min`."
-    if step < r.warmup: return r.warmup_lr + (r.lr - r.warmup_lr) * step/r.warmup
+    if step < r.warmup:
+        return r.warmup_lr + (r.lr - r.warmup_lr) * step / r.warmup
     done = (step - r.warmup) / max(1, r.iterations - r.warmup)
-    return r.lr_min + (r.lr - r.lr_min) * (1 + math.cos(math.pi*done)) / 2
+    return r.lr_min + (r.lr - r.lr_min) * (1 + math.cos(math.pi * done)) / 2
 
 # %% ../nbs/15_training.ipynb #179713d1
 def batch_rows(n: int, batch_size: int, iterations: int, seed: int) -> np.ndarray:
     "Row numbers (iterations, batch_size): a seeded stream of shuffled epochs over n rows, cut into full batches."
     g = np.random.default_rng([seed, n])
-    epochs = -(-iterations*batch_size // n)
-    return np.concatenate([g.permutation(n) for _ in range(epochs)])[:iterations*batch_size].reshape(iterations, batch_size)
+    epochs = -(-iterations * batch_size // n)
+    return np.concatenate([g.permutation(n) for _ in range(epochs)])[: iterations * batch_size].reshape(
+        iterations, batch_size
+    )
 
 # %% ../nbs/15_training.ipynb #1be815ee
 def cmm_losses(z, y, W, T, T0, scale, r: PaperRecipe) -> tuple[torch.Tensor, torch.Tensor]:
@@ -66,11 +72,15 @@ def cmm_losses(z, y, W, T, T0, scale, r: PaperRecipe) -> tuple[torch.Tensor, tor
 # %% ../nbs/15_training.ipynb #c77ff2a8
 def _stack_tasks(tasks: Sequence[Task]) -> dict[str, torch.Tensor]:
     "Tasks of one width and class count side by side: X (R, Nmax, d) and y padded, T0 (R, C, d), scale (R, 1, 1)."
-    need(len({(t.width, t.n_classes, t.device) for t in tasks}) == 1, "Tasks trained together must share width, number of classes and device.")
+    need(
+        len({(t.width, t.n_classes, t.device) for t in tasks}) == 1,
+        "Tasks trained together must share width, number of classes and device.",
+    )
     X = torch.nn.utils.rnn.pad_sequence([t.X for t in tasks], batch_first=True)
     y = torch.nn.utils.rnn.pad_sequence([t.y for t in tasks], batch_first=True)
     scale = torch.tensor([t.logit_scale for t in tasks], device=X.device).view(-1, 1, 1)
     return dict(X=X, y=y, T0=torch.stack([t.T0 for t in tasks]), scale=scale)
+
 
 def _start(tasks: Sequence[Task], r: PaperRecipe) -> list[torch.Tensor]:
     "W (R, [layers,] d, d) and T (R, C, d) before the first step, with gradients where the recipe trains them."
@@ -79,74 +89,144 @@ def _start(tasks: Sequence[Task], r: PaperRecipe) -> list[torch.Tensor]:
     return [W.requires_grad_(r.train_W), T.clone().requires_grad_(r.train_T)]
 
 # %% ../nbs/15_training.ipynb #84336144
-def train_paper(tasks: Sequence[Task], recipe: PaperRecipe = PaperRecipe(), log_every: int = 100, progress: bool = False, watch=None):
+def train_paper(
+    tasks: Sequence[Task],
+    recipe: PaperRecipe = PaperRecipe(),
+    log_every: int = 100,
+    progress: bool = False,
+    watch=None,
+):
     """Train W and T of all tasks side by side with the paper's recipe (eq 15-16). Returns W (R, d, d), T (R, C, d) and a history.
 
     The history is a list of dicts: step, and per task the cross-entropy and the triplet loss of that step's batch. `watch(step, W, T)` is called as often, before the step."""
     from tqdm import trange
+
     r, data = recipe, _stack_tasks(tasks)
     W, T = _start(tasks, r)
     trained = [p for p in (W, T) if p.requires_grad]
-    need(trained and r.iterations >= 1, "Nothing to train: set train_W or train_T, and at least one iteration.")
-    opt = torch.optim.AdamW(trained, lr=r.lr, betas=(.9, .999), weight_decay=r.weight_decay, fused=W.device.type in ("cpu", "cuda"))
-    rows = torch.from_numpy(np.stack([batch_rows(len(t.X), r.batch_size, r.iterations, t.seed) for t in tasks])).to(W.device)
+    need(
+        trained and r.iterations >= 1, "Nothing to train: set train_W or train_T, and at least one iteration."
+    )
+    opt = torch.optim.AdamW(
+        trained,
+        lr=r.lr,
+        betas=(0.9, 0.999),
+        weight_decay=r.weight_decay,
+        fused=W.device.type in ("cpu", "cuda"),
+    )
+    rows = torch.from_numpy(
+        np.stack([batch_rows(len(t.X), r.batch_size, r.iterations, t.seed) for t in tasks])
+    ).to(W.device)
     run, history = torch.arange(len(tasks), device=W.device).unsqueeze(1), []
     with few_threads(W.numel()):
         for step in trange(r.iterations, desc="cmm-paper", disable=not progress, mininterval=1):
             opt.param_groups[0]["lr"] = lr_at(step, r)
-            if watch and step % log_every == 0: watch(step, W.detach(), T.detach())
+            if watch and step % log_every == 0:
+                watch(step, W.detach(), T.detach())
             at = rows[:, step]
             ce, tri = cmm_losses(data["X"][run, at], data["y"][run, at], W, T, data["T0"], data["scale"], r)
-            (ce + r.triplet_weight*tri).sum().backward()
-            opt.step(); opt.zero_grad(set_to_none=True)
-            if step % log_every == 0 or step == r.iterations - 1: history.append(dict(step=step, cross_entropy=ce.tolist(), triplet=tri.tolist()))
+            (ce + r.triplet_weight * tri).sum().backward()
+            opt.step()
+            opt.zero_grad(set_to_none=True)
+            if step % log_every == 0 or step == r.iterations - 1:
+                history.append(dict(step=step, cross_entropy=ce.tolist(), triplet=tri.tolist()))
     return W.detach(), T.detach(), history
 
 # %% ../nbs/15_training.ipynb #7eb658d9
 def cmm_embedding(state: dict, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     "Mapped unit images and unit prototypes, eq 6."
     W = state["W"]
-    return (map_features(z, W) if W.ndim == 2 else map_nonlinear(z, W)), torch.nn.functional.normalize(state["T"], dim=-1)
+    return (map_features(z, W) if W.ndim == 2 else map_nonlinear(z, W)), torch.nn.functional.normalize(
+        state["T"], dim=-1
+    )
+
 
 def cmm_logits(state: dict, z: torch.Tensor) -> torch.Tensor:
     "Fused logits, eq 14, over the temperature."
     images, T = cmm_embedding(state, z)
     return state["scale"] * fuse(images @ T.mT, z @ state["T0"].mT, state["alpha"])
 
+
 def without_fusion(f: Fitted) -> Fitted:
     "The same fitted map and prototypes with alpha = 0."
-    return replace(f, method=f.method + ", alpha=0", state=f.state | {"alpha": torch.zeros_like(f.state["alpha"])},
-                   info=f.info | {"alpha": 0.0, "selected_by": "alpha=0 by definition"})
+    return replace(
+        f,
+        method=f.method + ", alpha=0",
+        state=f.state | {"alpha": torch.zeros_like(f.state["alpha"])},
+        info=f.info | {"alpha": 0.0, "selected_by": "alpha=0 by definition"},
+    )
 
 # %% ../nbs/15_training.ipynb #6b4811c7
 def _finish(t: Task, W, T, r: PaperRecipe, history: list) -> Fitted:
     "Choose alpha and pack everything into a `Fitted`."
-    state = dict(W=W, T=T, T0=t.T0, alpha=torch.tensor(r.alpha, device=W.device), scale=torch.tensor(t.logit_scale, device=W.device))
-    info: dict[str, Any] = dict(recipe=asdict(r), alpha=r.alpha, selected_by="no validation images: alpha as in training", val_accuracy=None,
-                                n_parameters=W.numel()*r.train_W + T.numel()*r.train_T, history=history)
+    state = dict(
+        W=W,
+        T=T,
+        T0=t.T0,
+        alpha=torch.tensor(r.alpha, device=W.device),
+        scale=torch.tensor(t.logit_scale, device=W.device),
+    )
+    info: dict[str, Any] = dict(
+        recipe=asdict(r),
+        alpha=r.alpha,
+        selected_by="no validation images: alpha as in training",
+        val_accuracy=None,
+        n_parameters=W.numel() * r.train_W + T.numel() * r.train_T,
+        history=history,
+    )
     if t.has_val:
         z_val, P = cmm_embedding(state, t.X_val)
         found = search_alpha(z_val @ P.mT, t.X_val @ t.T0.mT, t.y_val)
         state["alpha"] = torch.tensor(found.alpha, device=W.device)
-        info |= dict(alpha=found.alpha, selected_by=f"validation accuracy, alpha in {ALPHAS[0]}..{ALPHAS[-1]}", val_accuracy=found.table[found.alpha])
+        info |= dict(
+            alpha=found.alpha,
+            selected_by=f"validation accuracy, alpha in {ALPHAS[0]}..{ALPHAS[-1]}",
+            val_accuracy=found.table[found.alpha],
+        )
     return Fitted("cmm-paper", cmm_logits, state, t.width, cmm_embedding, info)
 
-def fit_cmm_paper(tasks: Sequence[Task], progress: bool = False, grid: bool = False, **settings) -> list[Fitted]:
+
+@method(
+    "cmm-paper",
+    summary="linear map, trainable prototypes, triplet loss, fusion; the paper's recipe",
+    source="Cross-Modal Mapping, eq 1-16",
+)
+def fit_cmm_paper(
+    tasks: Sequence[Task], progress: bool = False, grid: bool = False, **settings
+) -> list[Fitted]:
     """The paper's CMM for tasks of one data set, trained side by side. `settings`: any field of `PaperRecipe`.
 
     With `grid`, lr and weight decay come from `PARENT_GRID` by validation accuracy (first of equals), each task on its own."""
     unknown = sorted(set(settings) - set(PaperRecipe.__dataclass_fields__))
-    need(not unknown, f"cmm-paper has no setting {unknown[0] if unknown else ''!r}; it has {', '.join(PaperRecipe.__dataclass_fields__)}, grid.")
-    if grid: return _fit_grid(tasks, progress, settings)
+    need(
+        not unknown,
+        f"cmm-paper has no setting {unknown[0] if unknown else ''!r}; it has {', '.join(PaperRecipe.__dataclass_fields__)}, grid.",
+    )
+    if grid:
+        return _fit_grid(tasks, progress, settings)
     r = PaperRecipe(**settings)
     W, T, history = train_paper(tasks, r, progress=progress)
-    def own(i): return [dict(step=h["step"], cross_entropy=h["cross_entropy"][i], triplet=h["triplet"][i]) for h in history]
+
+    def own(i):
+        return [
+            dict(step=h["step"], cross_entropy=h["cross_entropy"][i], triplet=h["triplet"][i])
+            for h in history
+        ]
+
     return [_finish(t, W[i], T[i], r, own(i)) for i, t in enumerate(tasks)]
 
 # %% ../nbs/15_training.ipynb #f16b1eb8
 def _fit_grid(tasks: Sequence[Task], progress: bool, settings: dict) -> list[Fitted]:
-    need(all(t.has_val for t in tasks), "grid=True chooses lr and weight decay on validation images: give X_val and y_val.")
+    need(
+        all(t.has_val for t in tasks),
+        "grid=True chooses lr and weight decay on validation images: give X_val and y_val.",
+    )
     cells = [fit_cmm_paper(tasks, progress, **(settings | cell)) for cell in PARENT_GRID]
-    best = [max(fits, key=lambda f: f.info["val_accuracy"]) for fits in zip(*cells)]   # max keeps the first of equals
-    for f in best: f.info["selected_by"] = f"lr and weight decay out of {len(PARENT_GRID)} cells, then alpha: validation accuracy"
+    best = [
+        max(fits, key=lambda f: f.info["val_accuracy"]) for fits in zip(*cells)
+    ]  # max keeps the first of equals
+    for f in best:
+        f.info["selected_by"] = (
+            f"lr and weight decay out of {len(PARENT_GRID)} cells, then alpha: validation accuracy"
+        )
     return best

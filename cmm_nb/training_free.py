@@ -14,7 +14,7 @@ __all__ = ['Candidates', 'KNN_GRID', 'TIP_GRID', 'TIP_DEFAULT', 'GDA_GRID', 'PRO
 from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence
 
 import torch
-from .core import need
+from .methods import method
 from .prototypes import prototypes
 from .recipe import _within
 from .tasks import Fitted, Task
@@ -25,59 +25,122 @@ def base_state(t: Task) -> dict[str, torch.Tensor]:
     "What every method's state starts with: the prototypes T0 (C, d) and the logit scale."
     return dict(T0=t.T0, scale=torch.tensor(t.logit_scale, device=t.device))
 
+
 def clip_logits(state: dict, z: torch.Tensor) -> torch.Tensor:
     "CLIP's own logits (n, C), logit_scale * z T0^T: zero-shot, and the first term of most methods."
     return state["scale"] * z @ state["T0"].mT
 
+
 def fit_zero_shot(tasks: Sequence[Task], progress: bool = False) -> list[Fitted]:
     "logit_scale * z T0^T for each task; the support images are not looked at."
-    return [Fitted("zero-shot", clip_logits, base_state(t), t.width, info=dict(selected_by="nothing to select", n_parameters=0)) for t in tasks]
+    return [
+        Fitted(
+            "zero-shot",
+            clip_logits,
+            base_state(t),
+            t.width,
+            info=dict(selected_by="nothing to select", n_parameters=0),
+        )
+        for t in tasks
+    ]
 
 # %% ../nbs/17_training_free.ipynb #da4c7a31
 def fit_zero_shot_ensemble(tasks: Sequence[Task], progress: bool = False) -> list[Fitted]:
     "Zero-shot with OpenAI's prompt ensemble, the mean of the unit rows of all templates (Radford et al. 2021); T0 itself where a task has no `texts`."
-    def state(t): return base_state(t) | (dict(T0=prototypes(t.texts, "norm-then-mean")) if t.texts is not None else {})
-    def how(t): return "T0: the task has no texts" if t.texts is None else f"nothing to select: {t.texts.shape[1]} templates, norm then mean"
-    return [Fitted("zero-shot-ensemble", clip_logits, state(t), t.width, info=dict(selected_by=how(t), n_parameters=0)) for t in tasks]
+
+    def state(t):
+        return base_state(t) | (dict(T0=prototypes(t.texts, "norm-then-mean")) if t.texts is not None else {})
+
+    def how(t):
+        return (
+            "T0: the task has no texts"
+            if t.texts is None
+            else f"nothing to select: {t.texts.shape[1]} templates, norm then mean"
+        )
+
+    return [
+        Fitted(
+            "zero-shot-ensemble",
+            clip_logits,
+            state(t),
+            t.width,
+            info=dict(selected_by=how(t), n_parameters=0),
+        )
+        for t in tasks
+    ]
 
 # %% ../nbs/17_training_free.ipynb #7b4e01fc
 Candidates = Iterable[tuple[list[dict[str, Any]], torch.Tensor]]
 
+
 def choose(t: Task, candidates: Candidates, default: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     "The best settings by validation accuracy, equals by NLL, then the first; and what to say about it. Candidates: (settings of B cells, validation logits (B, V, C))."
-    if t.y_val is None: return default, dict(selected_by="no validation images: the method's default", val_accuracy=None)
-    settings: list[dict[str, Any]] = []; hits, cost = [], []
+    if t.y_val is None:
+        return default, dict(selected_by="no validation images: the method's default", val_accuracy=None)
+    settings: list[dict[str, Any]] = []
+    hits, cost = [], []
     for cells, L in candidates:
-        settings += cells; hits.append((L.argmax(-1) == t.y_val).sum(-1))
+        settings += cells
+        hits.append((L.argmax(-1) == t.y_val).sum(-1))
         cost.append(cross_entropy(L.movedim(-1, 1), t.y_val.expand(L.shape[:-1]), reduction="none").mean(-1))
     most, least = torch.cat(hits), torch.cat(cost)
     best = int(torch.where(most == most.max(), least, torch.inf).argmin())
-    by = f"validation accuracy, equals by NLL, out of {len(settings)}" if len(settings) > 1 else "nothing to select"
-    return settings[best], dict(selected_by=by, val_accuracy=float(most[best])/len(t.y_val))
+    by = (
+        f"validation accuracy, equals by NLL, out of {len(settings)}"
+        if len(settings) > 1
+        else "nothing to select"
+    )
+    return settings[best], dict(selected_by=by, val_accuracy=float(most[best]) / len(t.y_val))
 
-def blends(base: torch.Tensor, extra: torch.Tensor, weights: Sequence[float], **settings) -> Iterator[tuple[list[dict], torch.Tensor]]:
+
+def blends(
+    base: torch.Tensor, extra: torch.Tensor, weights: Sequence[float], **settings
+) -> Iterator[tuple[list[dict], torch.Tensor]]:
     "One batch of candidates: base + weight * extra (n, C) for all `weights`, each with the other `settings`."
     w = torch.tensor(weights, dtype=base.dtype, device=base.device).view(-1, 1, 1)
-    yield [settings | dict(weight=v) for v in weights], base + w*extra
+    yield [settings | dict(weight=v) for v in weights], base + w * extra
 
 # %% ../nbs/17_training_free.ipynb #9aef7b9a
 def numbers(settings: dict[str, Any], device) -> dict[str, torch.Tensor]:
     "Settings as tensors, for a state."
     return {k: torch.tensor(v, device=device) for k, v in settings.items()}
 
-def fit_closed(name: str, tasks: Sequence[Task], formula: Callable, build: Callable, cells: Callable, grid: Mapping[str, Sequence], default: dict | Callable[[Task], dict],
-               finish: Callable | None = None, refit: bool = False) -> list[Fitted]:
+
+def fit_closed(
+    name: str,
+    tasks: Sequence[Task],
+    formula: Callable,
+    build: Callable,
+    cells: Callable,
+    grid: Mapping[str, Sequence],
+    default: dict | Callable[[Task], dict],
+    finish: Callable | None = None,
+    refit: bool = False,
+) -> list[Fitted]:
     "Fit a closed form to each task: `build(t, X, y)` -> state, `cells(t, state)` -> candidates, `finish(t, state, y)` -> what depends on the choice."
     out = []
     for t in tasks:
         state = base_state(t) | build(t, t.X, t.y)
-        chosen, info = choose(t, cells(t, state) if t.has_val else (), default(t) if callable(default) else default)
+        chosen, info = choose(
+            t, cells(t, state) if t.has_val else (), default(t) if callable(default) else default
+        )
         X, y = t.labelled(refit)
-        if len(y) > len(t.y): state = base_state(t) | build(t, X, y)
+        if len(y) > len(t.y):
+            state = base_state(t) | build(t, X, y)
         state |= numbers(chosen, t.device)
-        if finish: state |= finish(t, state, y)
-        out.append(Fitted(name, formula, state, t.width, info=info | dict(chosen=chosen, grid=grid, refit=refit, n_parameters=0)))
+        if finish:
+            state |= finish(t, state, y)
+        out.append(
+            Fitted(
+                name,
+                formula,
+                state,
+                t.width,
+                info=info | dict(chosen=chosen, grid=grid, refit=refit, n_parameters=0),
+            )
+        )
     return out
+
 
 def cache(t: Task, X: torch.Tensor, y: torch.Tensor) -> dict[str, torch.Tensor]:
     "The support set as keys (N, d) and one-hot values (N, C)."
@@ -89,120 +152,206 @@ def class_means(X: torch.Tensor, y: torch.Tensor, C: int) -> torch.Tensor:
     Y = one_hot(y, C).to(X.dtype)
     return Y.mT @ X / Y.sum(0).clamp_min(1)[:, None]
 
+
 def mean_logits(state: dict, z: torch.Tensor) -> torch.Tensor:
     "Cosines with the class means, times the logit scale."
     return state["scale"] * z @ state["means"].mT
 
+
 def fit_nearest_mean(tasks: Sequence[Task], progress: bool = False, refit: bool = False) -> list[Fitted]:
     "Nearest class mean (Snell et al. 2017): images only."
-    return fit_closed("nearest-mean", tasks, mean_logits, lambda t, X, y: dict(means=normalize(class_means(X, y, t.n_classes), dim=1)),
-                      lambda t, s: [([{}], mean_logits(s, t.X_val)[None])], {}, {}, refit=refit)
+    return fit_closed(
+        "nearest-mean",
+        tasks,
+        mean_logits,
+        lambda t, X, y: dict(means=normalize(class_means(X, y, t.n_classes), dim=1)),
+        lambda t, s: [([{}], mean_logits(s, t.X_val)[None])],
+        {},
+        {},
+        refit=refit,
+    )
 
 # %% ../nbs/17_training_free.ipynb #470f534a
 KNN_GRID = dict(k=(1, 2, 4, 8, 16, 32))
 
+
 def neighbour_logits(A: torch.Tensor, labels: torch.Tensor, k: int, C: int) -> torch.Tensor:
     "Log votes (n, C) of the k nearest, from cosines A (n, N) with the support images and their labels (N,)."
     top, i = A.topk(min(k, A.shape[-1]))
-    return torch.zeros(*A.shape[:-1], C, dtype=A.dtype, device=A.device).scatter_add(-1, labels[i], ((top - 1)/.07).exp()).clamp_min(1e-12).log()
+    return (
+        torch.zeros(*A.shape[:-1], C, dtype=A.dtype, device=A.device)
+        .scatter_add(-1, labels[i], ((top - 1) / 0.07).exp())
+        .clamp_min(1e-12)
+        .log()
+    )
+
 
 def knn_logits(state: dict, z: torch.Tensor) -> torch.Tensor:
     "Votes of the nearest support images."
     return neighbour_logits(z @ state["keys"].mT, state["labels"], int(state["k"]), len(state["T0"]))
 
+
 def _knn_cells(t, s):
     A = t.X_val @ s["keys"].mT
-    for k in KNN_GRID["k"]: yield [dict(k=k)], neighbour_logits(A, s["labels"], k, t.n_classes)[None]
+    for k in KNN_GRID["k"]:
+        yield [dict(k=k)], neighbour_logits(A, s["labels"], k, t.n_classes)[None]
+
 
 def fit_knn(tasks: Sequence[Task], progress: bool = False, refit: bool = False) -> list[Fitted]:
     "Weighted k nearest neighbours (Wu et al. 2018): images only."
-    return fit_closed("knn", tasks, knn_logits, lambda t, X, y: dict(keys=X, labels=y), _knn_cells, KNN_GRID, lambda t: dict(k=max(1, len(t.X)//t.n_classes)), refit=refit)
+    return fit_closed(
+        "knn",
+        tasks,
+        knn_logits,
+        lambda t, X, y: dict(keys=X, labels=y),
+        _knn_cells,
+        KNN_GRID,
+        lambda t: dict(k=max(1, len(t.X) // t.n_classes)),
+        refit=refit,
+    )
 
 # %% ../nbs/17_training_free.ipynb #5048bfe5
-TIP_GRID = dict(beta=(.5, 1., 2., 3., 4., 5.5, 7., 9., 12.), weight=(0., .1, .3, .5, 1., 2., 3., 5., 8., 12.))
-TIP_DEFAULT = dict(beta=5.5, weight=1.)
+TIP_GRID = dict(
+    beta=(0.5, 1.0, 2.0, 3.0, 4.0, 5.5, 7.0, 9.0, 12.0),
+    weight=(0.0, 0.1, 0.3, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0),
+)
+TIP_DEFAULT = dict(beta=5.5, weight=1.0)
+
 
 def cache_scores(A: torch.Tensor, values: torch.Tensor, beta) -> torch.Tensor:
     "exp(-beta (1 - A)) Y (n, C), from cosines A (n, N) with the keys."
     return (-beta * (1 - A)).exp() @ values
 
+
 def tip_logits(state: dict, z: torch.Tensor) -> torch.Tensor:
     "CLIP's logits plus the cache's."
-    return clip_logits(state, z) + state["weight"] * cache_scores(z @ state["keys"].mT, state["values"], state["beta"])
+    return clip_logits(state, z) + state["weight"] * cache_scores(
+        z @ state["keys"].mT, state["values"], state["beta"]
+    )
+
 
 def tip_cells(t: Task, s: dict, base: Callable = clip_logits) -> Candidates:
     "The grid of Tip-Adapter on top of the logits `base(s, z)`: affinities once, every weight in one broadcast."
     A, S = t.X_val @ s["keys"].mT, base(s, t.X_val)
-    for b in TIP_GRID["beta"]: yield from blends(S, cache_scores(A, s["values"], b), TIP_GRID["weight"], beta=b)
+    for b in TIP_GRID["beta"]:
+        yield from blends(S, cache_scores(A, s["values"], b), TIP_GRID["weight"], beta=b)
+
 
 def fit_tip_adapter(tasks: Sequence[Task], progress: bool = False, refit: bool = False) -> list[Fitted]:
     "Tip-Adapter (Zhang et al. 2022), training-free."
     return fit_closed("tip-adapter", tasks, tip_logits, cache, tip_cells, TIP_GRID, TIP_DEFAULT, refit=refit)
 
 # %% ../nbs/17_training_free.ipynb #f6c88f70
-GDA_GRID = dict(weight=tuple(float(f"{10**(k/2):.3g}") for k in range(-8, 5)))
+GDA_GRID = dict(weight=tuple(float(f"{10 ** (k / 2):.3g}") for k in range(-8, 5)))
+
 
 def gda_head(X: torch.Tensor, y: torch.Tensor, C: int) -> tuple[torch.Tensor, torch.Tensor]:
     "Weights W (C, d) and bias b (C,) of the discriminant."
     M, d = class_means(X, y, C), X.shape[1]
-    R = _within(X, y, C)[0]; eye = torch.eye(d, dtype=X.dtype, device=X.device)
+    R = _within(X, y, C)[0]
+    eye = torch.eye(d, dtype=X.dtype, device=X.device)
     S = R.mT @ R / max(len(X) - 1, 1)
-    if S.diagonal().sum() < 1e-8: S = eye * (X - X.mean(0)).square().mean().clamp_min(1e-8)
-    W = d * torch.linalg.solve((len(X) - 1)*S + S.diagonal().sum()*eye, M.mT).mT
-    return W, -.5 * (W * M).sum(1)
+    if S.diagonal().sum() < 1e-8:
+        S = eye * (X - X.mean(0)).square().mean().clamp_min(1e-8)
+    W = d * torch.linalg.solve((len(X) - 1) * S + S.diagonal().sum() * eye, M.mT).mT
+    return W, -0.5 * (W * M).sum(1)
+
 
 def gda_logits(state: dict, z: torch.Tensor) -> torch.Tensor:
     "CLIP's logits plus the discriminant's."
     return clip_logits(state, z) + state["weight"] * (z @ state["W"].mT + state["b"])
 
+
 def fit_gda(tasks: Sequence[Task], progress: bool = False, refit: bool = False) -> list[Fitted]:
     "Gaussian discriminant analysis on top of zero-shot (Wang et al. 2024)."
-    def cells(t, s): return blends(clip_logits(s, t.X_val), t.X_val @ s["W"].mT + s["b"], GDA_GRID["weight"])
-    return fit_closed("gda", tasks, gda_logits, lambda t, X, y: dict(zip(("W", "b"), gda_head(X, y, t.n_classes))), cells, GDA_GRID, dict(weight=.01), refit=refit)
+
+    def cells(t, s):
+        return blends(clip_logits(s, t.X_val), t.X_val @ s["W"].mT + s["b"], GDA_GRID["weight"])
+
+    return fit_closed(
+        "gda",
+        tasks,
+        gda_logits,
+        lambda t, X, y: dict(zip(("W", "b"), gda_head(X, y, t.n_classes))),
+        cells,
+        GDA_GRID,
+        dict(weight=0.01),
+        refit=refit,
+    )
 
 # %% ../nbs/17_training_free.ipynb #7e602f17
-PROKER_GRID = dict(beta=(.5, 1., 2., 4., 8.), lam=(.01, .03, .1, .3, 1., 3.), kappa=(2., 5., 10., 20., 40.))
-PROKER_DEFAULT = dict(beta=2., lam=.3, kappa=10.)
+PROKER_GRID = dict(
+    beta=(0.5, 1.0, 2.0, 4.0, 8.0), lam=(0.01, 0.03, 0.1, 0.3, 1.0, 3.0), kappa=(2.0, 5.0, 10.0, 20.0, 40.0)
+)
+PROKER_DEFAULT = dict(beta=2.0, lam=0.3, kappa=10.0)
 
-def _centred(x): return x - x.mean(-1, keepdim=True)
+
+def _centred(x):
+    return x - x.mean(-1, keepdim=True)
+
 
 def ridge(K: torch.Tensor, lam, residual: torch.Tensor) -> torch.Tensor:
     "(K + lam I)^-1 residual (N, C)."
-    return torch.linalg.solve(K + lam*torch.eye(len(K), dtype=K.dtype, device=K.device), residual)
+    return torch.linalg.solve(K + lam * torch.eye(len(K), dtype=K.dtype, device=K.device), residual)
+
 
 def proker_logits(state: dict, z: torch.Tensor) -> torch.Tensor:
     "f0 plus the kernel's correction, in the units of CLIP's logits."
     correction = cache_scores(z @ state["keys"].mT, state["coef"], state["beta"])
-    return clip_logits(state, z) + state["scale"]/state["kappa"] * correction
+    return clip_logits(state, z) + state["scale"] / state["kappa"] * correction
 
 # %% ../nbs/17_training_free.ipynb #01a31e88
 def _proker_finish(t, s, y):
     A, S = s["keys"] @ s["keys"].mT, _centred(s["keys"] @ t.T0.mT)
-    return dict(coef=ridge((-s["beta"]*(1 - A)).exp(), s["lam"], _centred(s["values"]) - s["kappa"]*S))
+    return dict(coef=ridge((-s["beta"] * (1 - A)).exp(), s["lam"], _centred(s["values"]) - s["kappa"] * S))
+
 
 def _proker_cells(t, s):
     A, B, S = s["keys"] @ s["keys"].mT, t.X_val @ s["keys"].mT, _centred(s["keys"] @ t.T0.mT)
     for b in PROKER_GRID["beta"]:
         for lam in PROKER_GRID["lam"]:
-            both = ridge((-b*(1 - A)).exp(), lam, torch.cat([_centred(s["values"]), S], 1))          # linear in Y and in S: kappa costs nothing
+            both = ridge(
+                (-b * (1 - A)).exp(), lam, torch.cat([_centred(s["values"]), S], 1)
+            )  # linear in Y and in S: kappa costs nothing
             to_y, to_s = cache_scores(B, both, b).split(t.n_classes, 1)
             w = t.logit_scale / torch.tensor(PROKER_GRID["kappa"], device=t.device).view(-1, 1, 1)
-            yield [dict(beta=b, lam=lam, kappa=k) for k in PROKER_GRID["kappa"]], clip_logits(s, t.X_val) - t.logit_scale*to_s + w*to_y
+            yield (
+                [dict(beta=b, lam=lam, kappa=k) for k in PROKER_GRID["kappa"]],
+                clip_logits(s, t.X_val) - t.logit_scale * to_s + w * to_y,
+            )
+
 
 def fit_proker(tasks: Sequence[Task], progress: bool = False, refit: bool = False) -> list[Fitted]:
     "Proximal kernel ridge regression (Bendou et al. 2025), closed form."
-    return fit_closed("proker", tasks, proker_logits, cache, _proker_cells, PROKER_GRID, PROKER_DEFAULT, _proker_finish, refit)
+    return fit_closed(
+        "proker",
+        tasks,
+        proker_logits,
+        cache,
+        _proker_cells,
+        PROKER_GRID,
+        PROKER_DEFAULT,
+        _proker_finish,
+        refit,
+    )
 
 # %% ../nbs/17_training_free.ipynb #27408ce9
-APE_GRID = dict(share=(.5, .8), beta=(1., 2., 3., 5.5, 7.), gamma=(0., .1, .3, 1.), weight=TIP_GRID["weight"])
-APE_DEFAULT = dict(share=.8, beta=1., gamma=.1, weight=3.)
+APE_GRID = dict(
+    share=(0.5, 0.8), beta=(1.0, 2.0, 3.0, 5.5, 7.0), gamma=(0.0, 0.1, 0.3, 1.0), weight=TIP_GRID["weight"]
+)
+APE_DEFAULT = dict(share=0.8, beta=1.0, gamma=0.1, weight=3.0)
 
-def channel_scores(T0: torch.Tensor, X: torch.Tensor, y: torch.Tensor, redundancy: float = .7, variance: float = .3) -> torch.Tensor:
+
+def channel_scores(
+    T0: torch.Tensor, X: torch.Tensor, y: torch.Tensor, redundancy: float = 0.7, variance: float = 0.3
+) -> torch.Tensor:
     "APE's score (d,) of every channel: -redundancy * mean product of rows of different classes + variance * variance of the class texts."
-    Y = one_hot(y, len(T0)).to(X.dtype); n = Y.sum(0) + 1
-    sums = T0 + Y.mT @ X                                                            # of each class: its text and its images
-    between = (sums.sum(0)**2 - (sums**2).sum(0)) / (n.sum()**2 - (n**2).sum()).clamp_min(1)
-    return -redundancy*between + variance*T0.var(0)
+    Y = one_hot(y, len(T0)).to(X.dtype)
+    n = Y.sum(0) + 1
+    sums = T0 + Y.mT @ X  # of each class: its text and its images
+    between = (sums.sum(0) ** 2 - (sums**2).sum(0)) / (n.sum() ** 2 - (n**2).sum()).clamp_min(1)
+    return -redundancy * between + variance * T0.var(0)
+
 
 def divergence(values: torch.Tensor, p: torch.Tensor, eps: float = 1e-6) -> torch.Tensor:
     "How little a key is recognised (N, 1): sum over classes of Y log2((Y + eps) / (p + eps))."
@@ -211,23 +360,60 @@ def divergence(values: torch.Tensor, p: torch.Tensor, eps: float = 1e-6) -> torc
 # %% ../nbs/17_training_free.ipynb #92faeedb
 def _refine(t: Task, s: dict, share: float) -> dict[str, torch.Tensor]:
     "The best channels, the keys in them, and how little each key is recognised."
-    i = channel_scores(t.T0, s["keys"], s["values"].argmax(1)).topk(max(1, round(share*t.width)))[1]
+    i = channel_scores(t.T0, s["keys"], s["values"].argmax(1)).topk(max(1, round(share * t.width)))[1]
     K = normalize(s["keys"][:, i], dim=1)
-    return dict(channels=i, refined=K, div=divergence(s["values"], (K @ normalize(t.T0[:, i], dim=1).mT).softmax(1)))
+    return dict(
+        channels=i, refined=K, div=divergence(s["values"], (K @ normalize(t.T0[:, i], dim=1).mT).softmax(1))
+    )
+
 
 def ape_logits(state: dict, z: torch.Tensor) -> torch.Tensor:
     "CLIP's logits plus the refined cache's."
     A = normalize(z[:, state["channels"]], dim=1) @ state["refined"].mT
-    return clip_logits(state, z) + state["weight"] * cache_scores(A, state["values"]*(state["gamma"]*state["div"]).exp(), state["beta"])
+    return clip_logits(state, z) + state["weight"] * cache_scores(
+        A, state["values"] * (state["gamma"] * state["div"]).exp(), state["beta"]
+    )
+
 
 def _ape_cells(t, s):
     S = clip_logits(s, t.X_val)
     for q in APE_GRID["share"]:
-        r = _refine(t, s, q); A = normalize(t.X_val[:, r["channels"]], dim=1) @ r["refined"].mT
+        r = _refine(t, s, q)
+        A = normalize(t.X_val[:, r["channels"]], dim=1) @ r["refined"].mT
         for g in APE_GRID["gamma"]:
-            values = s["values"] * (g*r["div"]).exp()
-            for b in APE_GRID["beta"]: yield from blends(S, cache_scores(A, values, b), APE_GRID["weight"], share=q, beta=b, gamma=g)
+            values = s["values"] * (g * r["div"]).exp()
+            for b in APE_GRID["beta"]:
+                yield from blends(S, cache_scores(A, values, b), APE_GRID["weight"], share=q, beta=b, gamma=g)
+
 
 def fit_ape(tasks: Sequence[Task], progress: bool = False, refit: bool = False) -> list[Fitted]:
     "Adaptive prior refinement (Zhu et al. 2023), training-free."
-    return fit_closed("ape", tasks, ape_logits, cache, _ape_cells, APE_GRID, APE_DEFAULT, lambda t, s, y: _refine(t, s, float(s["share"])), refit)
+    return fit_closed(
+        "ape",
+        tasks,
+        ape_logits,
+        cache,
+        _ape_cells,
+        APE_GRID,
+        APE_DEFAULT,
+        lambda t, s, y: _refine(t, s, float(s["share"])),
+        refit,
+    )
+
+# %% ../nbs/17_training_free.ipynb #reg0tf00
+for _name, _fit, _summary, _source in (
+    ("zero-shot", fit_zero_shot, "the text prototypes, untrained", "Radford et al. 2021"),
+    (
+        "zero-shot-ensemble",
+        fit_zero_shot_ensemble,
+        "the text prototypes, every template a unit row before the mean",
+        "Radford et al. 2021",
+    ),
+    ("nearest-mean", fit_nearest_mean, "class means of the images, no texts", "Snell et al. 2017"),
+    ("knn", fit_knn, "weighted nearest neighbours, no texts", "Wu et al. 2018"),
+    ("tip-adapter", fit_tip_adapter, "cache of the support images, training-free", "Zhang et al. 2022"),
+    ("ape", fit_ape, "cache in refined channels, training-free", "Zhu et al. 2023"),
+    ("gda", fit_gda, "Gaussian discriminant beside zero-shot, closed form", "Wang et al. 2024"),
+    ("proker", fit_proker, "kernel ridge regression on the residual, closed form", "Bendou et al. 2025"),
+):
+    method(_name, summary=_summary, source=_source)(_fit)

@@ -13,11 +13,13 @@ from .mapper import scores
 # %% ../nbs/12_triplet.ipynb #9cba87c8
 def triplet_from_scores(S: torch.Tensor, y: torch.Tensor, margin: float = 1.0) -> torch.Tensor:
     "Triplet losses (..., n) with the hardest negative, eq 9-12, from cosines S (..., n, C) and labels y (..., n)."
-    if S.shape[-1] == 1: return S[..., 0] * 0
+    if S.shape[-1] == 1:
+        return S[..., 0] * 0
     at = y.unsqueeze(-1)
     positive = S.gather(-1, at).squeeze(-1)
     negative = S.scatter(-1, at, -torch.inf).amax(-1)
     return (negative - positive + margin).relu()
+
 
 def triplet_loss(z: torch.Tensor, T: torch.Tensor, y: torch.Tensor, margin: float = 1.0) -> torch.Tensor:
     """Mean triplet loss, eq 13, of unit rows z (..., n, d), prototypes T (..., C, d) and labels y (..., n); one value per leading index.

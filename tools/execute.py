@@ -1,6 +1,7 @@
 """Execute teaching notebooks in place, in order: tools/execute.py [NAME ...] (default: all but the parameterised ones, 40 and up).
 
 Cells with a test flag of settings.ini (slow, weights, cuda, notest) are left out and keep the output they have."""
+
 import os
 import re
 import sys
@@ -12,16 +13,18 @@ from nbclient import NotebookClient
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 
 ROOT = Path(__file__).resolve().parent.parent
-NBS = ROOT/"nbs"
+NBS = ROOT / "nbs"
 
 
 def flags() -> set[str]:
-    settings = ConfigParser(delimiters=["="]); settings.read(ROOT/"settings.ini", encoding="utf-8")
+    settings = ConfigParser(delimiters=["="])
+    settings.read(ROOT / "settings.ini", encoding="utf-8")
     return set(settings["DEFAULT"]["tst_flags"].split())
 
 
 class Client(NotebookClient):
     "Runs a notebook, except for cells that carry one of `skip`."
+
     skip = flags()
 
     async def async_execute_cell(self, cell, *args, **kwargs):
@@ -31,13 +34,15 @@ class Client(NotebookClient):
 
 def execute(path: Path) -> None:
     nb = nbformat.read(path, as_version=4)
-    Client(nb, timeout=1200, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}).execute()
+    Client(
+        nb, timeout=1200, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
+    ).execute()
     nb, _ = CoalesceStreamsPreprocessor().preprocess(nb, {})
     nbformat.write(nb, path)
 
 
 def wanted(names: list[str]) -> list[Path]:
-    all_of_them = sorted(NBS.glob("[0-9]*.ipynb")) + [NBS/"index.ipynb"]
+    all_of_them = sorted(NBS.glob("[0-9]*.ipynb")) + [NBS / "index.ipynb"]
     return [p for p in all_of_them if (p.stem in names if names else p.stem < "40" or p.stem == "index")]
 
 
