@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test bench lab docs notebooks sync clean
+.PHONY: help install run test format bench lab docs notebooks sync clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -13,6 +13,7 @@ help: ## this list
 $(INSTALLED): settings.ini setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@if git rev-parse --git-dir >/dev/null 2>&1; then $(BIN)/nbdev_install_hooks >/dev/null; fi
 	@touch $@
 
 install: $(INSTALLED) ## create .venv with everything in it
@@ -23,6 +24,11 @@ run: install ## the main job on the embedded default: few-shot curves on real ha
 test: install ## every check: generated files in sync, all notebooks, types, the papermill run, the built wheel
 	$(BIN)/python tools/check.py
 
+format: install ## lay out notebooks and tools, and mend what the linter can mend
+	$(BIN)/ruff check --fix nbs tools setup.py
+	$(BIN)/ruff format nbs tools setup.py
+	$(MAKE) sync
+
 bench: install ## ratios measured in one run on this machine
 	$(BIN)/python tools/bench.py
 
@@ -32,7 +38,7 @@ lab: install ## JupyterLab on the notebooks
 docs: install ## every notebook as an HTML page in _docs/, and the API reference
 	$(BIN)/python tools/docs.py
 
-notebooks: install ## execute all teaching notebooks in place and refresh what is generated from them
+notebooks: install ## execute all lessons in place and refresh what is generated from them
 	$(BIN)/python tools/execute.py
 	$(MAKE) sync
 

@@ -28,13 +28,11 @@ setup(
         "Programming Language :: Python :: 3",
     ],
     packages=find_packages(include=["cmm_nb", "cmm_nb.*"]) + ["cmm_nb.notebooks", "cmm_nb.grid_files"],
-    package_dir={
-        "cmm_nb.notebooks": "nbs",
-        "cmm_nb.grid_files": "grids",
-    },  # the parameterised notebooks and the grids travel with the package
+    # the studies and the grids travel with the package
+    package_dir={"cmm_nb.notebooks": "nbs/studies", "cmm_nb.grid_files": "grids"},
     package_data={
         "cmm_nb": ["py.typed", "embedded_data/*"],
-        "cmm_nb.notebooks": ["4*.ipynb"],
+        "cmm_nb.notebooks": ["*.ipynb"],
         "cmm_nb.grid_files": ["*.yaml"],
     },
     python_requires=f">={cfg['min_python']}",

@@ -1,9 +1,47 @@
+"""Why do CLIP's image and text embeddings live apart, and how to turn that into a few-shot image classifier.
+
+The public names of the package; each is loaded when it is first asked for: importing the package costs nothing."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
 
+if TYPE_CHECKING:
+    from .clip.encoders import ENCODERS, load_encoder
+    from .clip.features import load_features
+    from .clip.packs import load_pack
+    from .data.benchmarks import DATASETS, load_dataset
+    from .gap.measures import GAP_METRICS, gap_metric, gap_report
+    from .metrics import evaluate
+    from .model.methods import METHODS, fit_many, fit_method, method
+    from .model.tasks import make_task, pack_task
+    from .runs.ledger import read_ledger
+    from .use.classifier import CMMClassifier
 
-def __getattr__(name: str):
-    "`from cmm_nb import CMMClassifier`, loaded when it is first asked for: importing the package alone stays light."
-    if name == "CMMClassifier":
-        from cmm_nb.classifier import CMMClassifier
-        return CMMClassifier
-    raise AttributeError(f"module 'cmm_nb' has no attribute {name!r}")
+_HOME = {
+    "metrics": ("evaluate",),
+    "data.benchmarks": ("DATASETS", "load_dataset"),
+    "clip.encoders": ("ENCODERS", "load_encoder"),
+    "clip.packs": ("load_pack",),
+    "clip.features": ("load_features",),
+    "model.tasks": ("make_task", "pack_task"),
+    "model.methods": ("METHODS", "fit_many", "fit_method", "method"),
+    "gap.measures": ("GAP_METRICS", "gap_metric", "gap_report"),
+    "runs.ledger": ("read_ledger",),
+    "use.classifier": ("CMMClassifier",),
+}
+_MODULE = {name: module for module, names in _HOME.items() for name in names}
+__all__ = ["__version__", *sorted(_MODULE)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE:
+        raise AttributeError(f"module 'cmm_nb' has no attribute {name!r}; it has {', '.join(__all__)}")
+    value = getattr(importlib.import_module(f"cmm_nb.{_MODULE[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

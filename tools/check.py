@@ -8,14 +8,18 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Callable
+
+import style
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-ENV = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+ENV = os.environ | {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"), "HF_HUB_OFFLINE": "1"}
 results: list[bool] = []
 
 
 def sh(*command, env=ENV, cwd=ROOT) -> tuple[bool, str]:
+    "Did the command succeed, and all that it printed."
     done = subprocess.run(
         [str(c) for c in command],
         cwd=cwd,
@@ -34,13 +38,17 @@ def report(name: str, ok: bool, output: str, seconds: float) -> None:
         print(output[-6000:], flush=True)
 
 
-def check(name: str, run) -> None:
+def timed(run: Callable[[], tuple[bool, str]]) -> tuple[bool, str, float]:
     start = time.time()
     try:
         ok, output = run()
-    except Exception as e:
-        ok, output = False, f"{type(e).__name__}: {e}"
-    report(name, ok, output, time.time() - start)
+    except Exception as error:
+        ok, output = False, f"{type(error).__name__}: {error}"
+    return ok, output, time.time() - start
+
+
+def check(name: str, run: Callable[[], tuple[bool, str]]) -> None:
+    report(name, *timed(run))
 
 
 def in_sync() -> tuple[bool, str]:
@@ -49,7 +57,7 @@ def in_sync() -> tuple[bool, str]:
         return True, "no git checkout: nothing to compare with"
     paths = ["nbs", "cmm_nb", "README.md"]
 
-    def state():
+    def state() -> str:
         return sh("git", "status", "--porcelain", "--", *paths)[1] + sh("git", "diff", "--", *paths)[1]
 
     before = state()
@@ -63,123 +71,121 @@ def in_sync() -> tuple[bool, str]:
     return before == after, "generated files were out of sync (they are fresh now, commit them):\n" + after
 
 
+def laid_out() -> tuple[bool, str]:
+    "Layout and lint of notebooks, package and tools; density of the package."
+    steps = [sh(BIN / "ruff", "format", "--check", "--diff", "nbs", "tools", "setup.py")]
+    steps.append(sh(BIN / "ruff", "check", "."))
+    dense = style.faults(style.measure(style.package_files()))
+    return all(ok for ok, _ in steps) and not dense, "\n".join([output for _, output in steps] + dense)
+
+
+def ladder() -> tuple[bool, str]:
+    "A part imports only from parts above it, and a notebook only from notebooks with a lower number."
+    faults = style.upward_imports()
+    return not faults, "\n".join(faults)
+
+
 def notebook(path: Path) -> tuple[bool, str]:
     ok, output = sh(BIN / "nbdev_test", "--path", path, "--n_workers", "0")
     return ok and "Success." in output, output
 
 
+def study(path: Path) -> tuple[bool, str]:
+    "A parameterised notebook on the smallest parameters that reach every cell."
+    with tempfile.TemporaryDirectory(prefix="a study ") as folder:
+        small = json.loads((ROOT / "tools" / "studies.json").read_text())[path.stem.partition("_")[2]]
+        parameters = [f"{name}={json.dumps(value)}" for name, value in small.items()]
+        options = [option for parameter in parameters for option in ("-p", parameter)]
+        return sh(BIN / "cmm", "batch", "--quiet", "--notebook", path, "--runs", folder, *options)
+
+
 def main_job() -> tuple[bool, str]:
     "The parameterised notebook through papermill, and what it leaves."
-    with tempfile.TemporaryDirectory(prefix="main job ") as d:
-        ok, output = sh(
-            BIN / "cmm", "batch", "--quiet", "--runs", d, "-p", "shots=[1,4]", "-p", "seeds=[1,2]"
-        )
+    with tempfile.TemporaryDirectory(prefix="main job ") as folder:
+        small = ["-p", "shots=[1,4]", "-p", "seeds=[1,2]"]
+        ok, output = sh(BIN / "cmm", "batch", "--quiet", "--runs", folder, *small)
         if not ok:
             return False, output
-        out = Path(d) / "digits" / "embedded"
+        out = Path(folder) / "digits" / "embedded"
         rows = json.loads((out / "result.json").read_text())
         files = {f.name for f in out.iterdir()}
-        wanted = {
-            "run.ipynb",
-            "result.json",
-            "report.html",
-            "accuracy.png",
-            "accuracy.svg",
-            "space.png",
-            "space.svg",
-        }
-        good = wanted <= files and len(rows) == 20 and all(0 < r["accuracy"] <= 1 for r in rows)
+        pictures = {f"{name}.{kind}" for name in ("accuracy", "space") for kind in ("png", "svg")}
+        wanted = {"run.ipynb", "result.json", "report.html"} | pictures
+        good = wanted <= files and len(rows) == 20 and all(0 < row["accuracy"] <= 1 for row in rows)
         return good, f"{len(rows)} rows, files {sorted(files)}\n{output}"
 
 
 def grid_and_report() -> tuple[bool, str]:
     "A grid from the command line, again (nothing is left to do), extended, and the report on its ledger."
-    with tempfile.TemporaryDirectory(prefix="a grid ") as d:
+    with tempfile.TemporaryDirectory(prefix="a grid ") as folder:
 
-        def cmm(*a):
-            return sh(BIN / "cmm", *a, "--runs", f"{d}/runs")
+        def cmm(*arguments) -> tuple[bool, str]:
+            return sh(BIN / "cmm", *arguments, "--runs", f"{folder}/runs")
 
-        grid = [
-            "batch",
-            "-q",
-            "-p",
-            "datasets=digits",
-            "-p",
-            "shots=[1]",
-            "-p",
-            "methods=zero-shot,cmm",
-            "-p",
-            "split=methods",
-        ]
-        steps = [
-            cmm(*grid, "-p", "seeds=[1]"),
-            cmm(*grid, "-p", "seeds=[1]"),
-            cmm(*grid, "-p", "seeds=[1,2]"),
-            cmm("report"),
-            cmm("ledger", f"{d}/ledger.csv"),
-        ]
-        output = "\n".join(o for _, o in steps)
+        grid = ["batch", "-q", "-p", "datasets=digits", "-p", "shots=[1]"]
+        grid += ["-p", "methods=zero-shot,cmm", "-p", "split=methods"]
+        steps = [cmm(*grid, "-p", f"seeds={seeds}") for seeds in ("[1]", "[1]", "[1,2]")]
+        steps += [cmm("report"), cmm("ledger", f"{folder}/ledger.csv")]
+        output = "\n".join(text for _, text in steps)
         if not all(ok for ok, _ in steps):
             return False, output
-        counts = [o.count("rows, ") for _, o in steps[:3]]
-        page, rows = (
-            Path(d, "runs/report/report.html").read_text(encoding="utf-8"),
-            Path(d, "ledger.csv").read_text(encoding="utf-8").splitlines(),
-        )
-        return (
-            counts == [2, 0, 2] and len(rows) == 7 and "Table 9" in page and 'src="http' not in page,
-            f"runs {counts}, {len(rows)} lines\n{output}",
-        )
+        counts = [text.count("rows, ") for _, text in steps[:3]]
+        page = Path(folder, "runs/report/report.html").read_text(encoding="utf-8")
+        rows = Path(folder, "ledger.csv").read_text(encoding="utf-8").splitlines()
+        good = counts == [2, 0, 2] and len(rows) == 7 and "Table 9" in page and 'src="http' not in page
+        return good, f"runs {counts}, {len(rows)} lines\n{output}"
 
 
 EXAMPLE = """
 import sys
-for tool in ("nbdev", "fastcore", "execnb", "IPython", "matplotlib", "papermill", "umap"): sys.modules[tool] = None
-import cmm_nb, pathlib; assert pathlib.Path(cmm_nb.__file__).is_relative_to(sys.argv[1]), cmm_nb.__file__
-from cmm_nb.encoders import load_encoder
-from cmm_nb.features import load_features
-from cmm_nb.methods import fit_many
-from cmm_nb.metrics import evaluate
-from cmm_nb.tasks import pack_task
-from cmm_nb.batch import notebook_path; print(notebook_path())
-from cmm_nb import CMMClassifier
-from cmm_nb.grids import grid_path; print(grid_path("offline"))
-pack = load_features("digits", load_encoder(), folder=sys.argv[1] + "/cache"); task, split = pack_task(pack, 4, 1)
-for m in ("zero-shot", "cmm-paper"):
-    f, = fit_many(m, [task], **({"iterations": 50} if m == "cmm-paper" else {}))
-    print(m, evaluate(f.logits(pack.image[split.test]), pack.label[split.test])["accuracy"])
-clf = CMMClassifier(templates="digits").fit(pack.image[split.train], pack.label[split.train], text_features=pack.text)
-assert CMMClassifier.load(clf.save(sys.argv[1] + "/d.cmm")).score(pack.image[split.test], pack.label[split.test]) > .7
+for tool in ("nbdev", "fastcore", "execnb", "IPython", "matplotlib", "papermill", "umap"):
+    sys.modules[tool] = None
+import pathlib
+import cmm_nb
+assert pathlib.Path(cmm_nb.__file__).is_relative_to(sys.argv[1]), cmm_nb.__file__
+assert not {"torch", "numpy", "sklearn"} & set(sys.modules), "importing the package alone imports nothing heavy"
+assert {"fit_method", "METHODS", "load_pack", "gap_report", "CMMClassifier"} <= set(dir(cmm_nb))
+from cmm_nb import CMMClassifier, evaluate, fit_many, load_encoder, load_features, pack_task
+from cmm_nb.runs.jobs import grid_path
+from cmm_nb.runs.notebooks import notebook_path
+print(notebook_path("run"), grid_path("offline"))
+pack = load_features("digits", load_encoder(), folder=sys.argv[1] + "/cache")
+task, split = pack_task(pack, 4, 1)
+images, labels = pack.image[split.test], pack.label[split.test]
+for name, settings in {"zero-shot": {}, "cmm-paper": dict(iterations=50)}.items():
+    (fitted,) = fit_many(name, [task], **settings)
+    print(name, evaluate(fitted.logits(images), labels)["accuracy"])
+clf = CMMClassifier(templates="digits")
+clf.fit(pack.image[split.train], pack.label[split.train], text_features=pack.text)
+assert CMMClassifier.load(clf.save(sys.argv[1] + "/d.cmm")).score(images, labels) > 0.7
 """
 
 
 def wheel() -> tuple[bool, str]:
     "sdist -> wheel -> installed elsewhere: works there, without the development and plotting packages."
-    with tempfile.TemporaryDirectory() as d:
-        d = str(Path(d).resolve())
-        ok, output = sh(sys.executable, "-m", "build", "--outdir", f"{d}/dist")
+    with tempfile.TemporaryDirectory() as folder:
+        folder = str(Path(folder).resolve())
+        ok, output = sh(sys.executable, "-m", "build", "--outdir", f"{folder}/dist")
         if not ok:
             return ok, output
-        (built,) = Path(d, "dist").glob("*.whl")
-        ok, output = sh(
-            sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", f"{d}/site", built
-        )
+        (built,) = Path(folder, "dist").glob("*.whl")
+        site = f"{folder}/site"
+        ok, output = sh(sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", site, built)
         if not ok:
             return ok, output
-        return sh(sys.executable, "-c", EXAMPLE, d, env=ENV | {"PYTHONPATH": f"{d}/site"}, cwd=d)
+        return sh(sys.executable, "-c", EXAMPLE, folder, env=ENV | {"PYTHONPATH": site}, cwd=folder)
 
 
-if __name__ == "__main__":
+def main() -> None:
     check("generated files are in sync", in_sync)
-    notebooks = sorted((ROOT / "nbs").glob("[0-3]*.ipynb")) + [ROOT / "nbs" / "index.ipynb"]
+    check("layout, lint and density", laid_out)
+    check("imports go down the ladder", ladder)
+    lessons = [p for p in style.notebooks() if p.parent.name != "studies"]
     with ThreadPoolExecutor(2) as pool:
-
-        def timed(p):
-            t = time.time()
-            return p, *notebook(p), time.time() - t
-
-        for p, ok, output, seconds in pool.map(timed, notebooks):
-            report(f"nbs/{p.name}", ok, output, seconds)
+        runs = {path: pool.submit(timed, lambda path=path: notebook(path)) for path in lessons}
+        runs |= {p: pool.submit(timed, lambda p=p: study(p)) for p in style.notebooks() if p not in runs}
+        for path, run in runs.items():
+            report(str(path.relative_to(ROOT)), *run.result())
     check("types of the package (mypy)", lambda: sh(sys.executable, "-m", "mypy"))
     check("main job through papermill", main_job)
     check("a grid, resumed and extended, and its report", grid_and_report)
@@ -187,3 +193,7 @@ if __name__ == "__main__":
     failed = results.count(False)
     print(f"\n{len(results) - failed} passed, {failed} failed")
     sys.exit(bool(failed))
+
+
+if __name__ == "__main__":
+    main()

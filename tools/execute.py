@@ -1,6 +1,7 @@
-"""Execute teaching notebooks in place, in order: tools/execute.py [NAME ...] (default: all but the parameterised ones, 40 and up).
+"""Execute teaching notebooks in place, in order: tools/execute.py [NAME ...] (default: all but the studies).
 
-Cells with a test flag of settings.ini (slow, weights, cuda, notest) are left out and keep the output they have."""
+NAME is a notebook's stem, with or without its number. Cells with a test flag of settings.ini (slow, weights,
+cuda, notest) are left out and keep the output they have."""
 
 import os
 import re
@@ -11,9 +12,9 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
+from style import notebooks
 
 ROOT = Path(__file__).resolve().parent.parent
-NBS = ROOT / "nbs"
 
 
 def flags() -> set[str]:
@@ -42,8 +43,8 @@ def execute(path: Path) -> None:
 
 
 def wanted(names: list[str]) -> list[Path]:
-    all_of_them = sorted(NBS.glob("[0-9]*.ipynb")) + [NBS / "index.ipynb"]
-    return [p for p in all_of_them if (p.stem in names if names else p.stem < "40" or p.stem == "index")]
+    lessons = [p for p in notebooks() if p.parent.name != "studies"]
+    return [p for p in notebooks() if {p.stem, p.stem[3:]} & set(names)] if names else lessons
 
 
 if __name__ == "__main__":

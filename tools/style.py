@@ -1,8 +1,10 @@
-"""How dense the code is: tools/style.py [PATH ...] (default: the package) prints one table.
+"""How dense the code is, and whether imports go down the ladder: tools/style.py [PATH ...] (default: the package).
 
 Medians and 90th percentiles are over functions; "after a formatter" is `ruff format` at 100 columns."""
 
 import ast
+import json
+import re
 import statistics
 import subprocess
 import sys
@@ -12,7 +14,19 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 RUFF = Path(sys.executable).parent / "ruff"
-LIMITS = dict(nodes=13, p90=30)
+LADDER = ["", "data", "clip", "model", "baselines", "gap", "runs", "use"]  # "": the ground, all may import it
+MOST_NODES, MOST_LINES = 13, 30  # AST nodes a line in the median function; lines of nine functions in ten
+
+
+def package_files(folder: Path = ROOT / "cmm_nb") -> list[Path]:
+    return sorted(p for p in folder.rglob("*.py") if p.name != "_modidx.py")
+
+
+def notebooks() -> list[Path]:
+    "All notebooks in the order of their numbers, the index last."
+    numbered = (ROOT / "nbs").rglob("[0-9][0-9]_*.ipynb")
+    found = [p for p in numbered if ".ipynb_checkpoints" not in p.parts]
+    return sorted(found, key=lambda p: p.stem) + [ROOT / "nbs" / "index.ipynb"]
 
 
 def formatted(text: str) -> str:
@@ -31,17 +45,13 @@ def length(function: ast.FunctionDef) -> int:
 
 def bindings(tree: ast.AST) -> list[str]:
     "Every name that is bound: arguments, and targets of assignments, loops and comprehensions."
-    names = [
-        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    ]
-    return names + [node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)]
+    stores = [n for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    return [n.id for n in stores] + [n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)]
 
 
 def semicolons(text: str) -> int:
-    return sum(
-        token.type == tokenize.OP and token.string == ";"
-        for token in tokenize.generate_tokens(StringIO(text).readline)
-    )
+    tokens = tokenize.generate_tokens(StringIO(text).readline)
+    return sum(token.type == tokenize.OP and token.string == ";" for token in tokens)
 
 
 def p90(values: list[int]) -> int:
@@ -77,18 +87,41 @@ def measure(paths: list[Path]) -> dict[str, float]:
     }
 
 
-def package_files(folder: Path = ROOT / "cmm_nb") -> list[Path]:
-    return sorted(p for p in folder.rglob("*.py") if p.name != "_modidx.py")
-
-
 def faults(figures: dict[str, float]) -> list[str]:
     "What is denser than the project allows."
     nodes, lines = figures["AST nodes a line, median function"], figures["after a formatter, p90"]
     out = []
-    if nodes > LIMITS["nodes"]:
-        out.append(f"{nodes} AST nodes a line in the median function: at most {LIMITS['nodes']}")
-    if lines > LIMITS["p90"]:
-        out.append(f"a tenth of the functions is longer than {lines} lines: at most {LIMITS['p90']}")
+    if nodes > MOST_NODES:
+        out.append(f"{nodes} AST nodes a line in the median function: at most {MOST_NODES}")
+    if lines > MOST_LINES:
+        out.append(f"a tenth of the functions is longer than {lines} lines: at most {MOST_LINES}")
+    return out
+
+
+def imported(text: str) -> list[str]:
+    "Modules of this package that some code imports, without the package's name: ['data.splits', ...]."
+    return re.findall(r"^\s*(?:from|import)\s+cmm_nb\.([\w.]+)", text, re.M)
+
+
+def upward_imports() -> list[str]:
+    "Imports that climb: from a part to a later part, or from a notebook to one with a higher number."
+    number, uses = {}, {}
+    for path in notebooks()[:-1]:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        code = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
+        module = re.search(r"^#\|\s*default_exp\s+(\S+)", code, re.M)
+        if module:
+            number[module[1]] = path.stem[:2]
+        uses[path] = imported(code)
+    out = []
+    for path, modules in uses.items():
+        part = "" if path.parent.name == "nbs" else path.parent.name
+        for module in modules:
+            if number.get(module, "00") > path.stem[:2]:
+                out.append(f"{path.stem} imports {module} of notebook {number[module]}")
+            above = module.rpartition(".")[0]
+            if part in LADDER and LADDER.index(above) > LADDER.index(part):
+                out.append(f"{path.stem} of the part {part or 'ground'} imports {module} of a later part")
     return out
 
 
