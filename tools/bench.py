@@ -1,6 +1,7 @@
-"""Ratios measured in one run on this machine: tools/bench.py [--quick]. Not a test; machines are noisy, so read the ratios and not the seconds.
+"""Ratios measured in one run on this machine: tools/bench.py [--quick].
 
-Timed inputs are made up (speed does not depend on them), except for the whole curve, which uses real features where CMM_DATA has them."""
+Not a test; machines are noisy, so read the ratios and not the seconds. Timed inputs are made up (speed does not
+depend on them), except for the whole curve, which uses real features where CMM_DATA has them."""
 
 import os
 import platform
@@ -51,29 +52,20 @@ def line(what: str, first: float, second: float | None = None) -> None:
 
 
 def machine() -> str:
-    models = (
-        [
-            l.split(":")[1].strip()
-            for l in Path("/proc/cpuinfo").read_text().splitlines()
-            if l.startswith("model name")
-        ]
-        if Path("/proc/cpuinfo").exists()
-        else []
-    )
-    return f"{models[0] if models else platform.processor() or platform.machine()}, {os.cpu_count()} CPUs"
+    "The processor's name and how many there are."
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    name = models[0] if models else platform.processor() or platform.machine()
+    return f"{name}, {os.cpu_count()} CPUs"
 
 
 def memory() -> float:
     "Anonymous memory of this process in MB, where the system tells (Linux); mapped files do not count."
     status = Path("/proc/self/status")
-    return (
-        next(
-            (int(l.split()[1]) / 1e3 for l in status.read_text().splitlines() if l.startswith("RssAnon")),
-            float("nan"),
-        )
-        if status.exists()
-        else float("nan")
-    )
+    lines = status.read_text().splitlines() if status.exists() else []
+    kilobytes = [int(line.split()[1]) for line in lines if line.startswith("RssAnon")]
+    return kilobytes[0] / 1e3 if kilobytes else float("nan")
 
 
 def task(d: int, C: int, shots: int, seed: int = 1, val: int = 4):
@@ -122,7 +114,9 @@ def curve() -> None:
 
 
 def alternating(*runs, repeat: int) -> list[tuple[float, float]]:
-    "Best seconds, and best seconds of CPU time, of each of several runs taken in turn, so that a busy moment of the machine hits all of them."
+    """Best seconds, and best seconds of CPU time, of each of several runs.
+
+    They are taken in turn, so that a busy moment of the machine hits all of them."""
     took = []
     for _ in range(repeat):
         for run in runs:
@@ -161,8 +155,10 @@ def throughput(what: str, enc, images, repeat: int) -> None:
     )
     line(f"{what}: forward pass on tensors in memory | extraction from files", ahead, whole)
     line(f"{what}: decoding and transform alone, one thread | forward pass", alone, ahead)
+    rates = f"{len(images) / whole:.1f} of {len(images) / ahead:.1f} images/s"
     print(
-        f"    throughput {ahead / whole:.1%} of the forward pass ({len(images) / whole:.1f} of {len(images) / ahead:.1f} images/s), in CPU time {ahead_cpu / whole_cpu:.1%}; "
+        f"    throughput {ahead / whole:.1%} of the forward pass ({rates}), "
+        f"in CPU time {ahead_cpu / whole_cpu:.1%}; "
         f"without overlap decoding would take {alone / (alone + ahead):.1%} of the time"
     )
 
@@ -188,7 +184,7 @@ class Unread(Files):
 
 
 def warm_cache(n: int = 100_000, d: int = 512, C: int = 100) -> None:
-    "Made-up unit rows through the real store; then from the data set to a task, in this process's CPU time, and what it allocates."
+    "Made-up unit rows through the real store, then from the data set to a task: CPU time, and what is allocated."
     enc, label = load_encoder(), np.arange(n) % C
     images = replace(
         load_dataset("digits"),
@@ -225,14 +221,15 @@ def warm_cache(n: int = 100_000, d: int = 512, C: int = 100) -> None:
         pack = features_of(images, enc, folder=folder)
         pack_task(pack, 16, 1)
         print(
-            f"    warm cache to the first task: {time.process_time() - cpu:.2f} s CPU time; memory of its own +{memory() - before:.0f} MB (the features are {2 * n * d * 4 / 1e6:.0f} MB, mapped)"
+            f"    warm cache to the first task: {time.process_time() - cpu:.2f} s CPU time; "
+            f"memory of its own +{memory() - before:.0f} MB "
+            f"(the features are {2 * n * d * 4 / 1e6:.0f} MB, mapped)"
         )
 
 
 if __name__ == "__main__":
-    print(
-        f"{machine()}, torch {torch.__version__}, {torch.get_num_threads()} threads\n{'':86s} {'first':>10s} {'second':>10s}   ratio"
-    )
+    print(f"{machine()}, torch {torch.__version__}, {torch.get_num_threads()} threads")
+    print(f"{'':86s} {'first':>10s} {'second':>10s}   ratio")
     side_by_side()
     extraction()
     warm_cache()
