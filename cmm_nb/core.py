@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['l2norm', 'need', 'pick', 'as_rows', 'same_kind', 'content_hash', 'file_hash', 'atomic_path', 'pick_device',
-           'few_threads', 'git_commit', 'versions', 'cache_folder', 'optional_data']
+           'few_threads', 'git_commit', 'versions', 'cache_folder', 'project_folder', 'data_folder', 'optional_data']
 
 # %% ../nbs/00_core.ipynb #ee7a0c6f
 import contextlib
@@ -58,14 +58,12 @@ def as_rows(x, name: str = "features"):
         t.ndim == 2 and t.numel() > 0,
         f"{name} must be a matrix (rows, width) with at least one row, not shape {tuple(t.shape)}.",
     )
-    if not all(
-        part.sum().isfinite() for part in t.split(1 << 14)
-    ):  # a finite sum has no NaN and no infinity in it
-        bad = (~t.isfinite()).any(-1).nonzero().flatten()
-        need(
-            len(bad) == 0,
-            f"{name} holds NaN or infinite values in {len(bad)} of {len(t)} rows, the first is row {int(bad[0]) if len(bad) else 0}: "
-            "remove those images or extract their features again.",
+    finite = all(part.sum().isfinite() for part in t.split(1 << 14))  # then no number is NaN or infinite
+    bad = [] if finite else (~t.isfinite()).any(-1).nonzero().flatten().tolist()
+    if bad:
+        raise ValueError(
+            f"{name} holds NaN or infinite values in {len(bad)} of {len(t)} rows, the first is row {bad[0]}: "
+            "remove those images or extract their features again."
         )
     return t
 
@@ -82,22 +80,24 @@ def _feed(h, x: Any) -> None:
         x = sorted(x.items())
     if isinstance(x, (list, tuple)):
         h.update(f"[{len(x)}".encode())
-        for o in x:
-            _feed(h, o)
+        for part in x:
+            _feed(h, part)
     elif isinstance(x, bytes):
         h.update(b"b%d:" % len(x) + x)
     elif hasattr(x, "detach") or isinstance(x, np.ndarray):
-        a = np.ascontiguousarray(x.detach().cpu().numpy() if hasattr(x, "detach") else x)
-        if a.dtype.kind in "OU":
-            return _feed(h, [str(o) for o in a.ravel()])
-        h.update(f"{a.dtype}{a.shape}".encode())
-        h.update(a.reshape(-1).view(np.uint8))
+        array = np.ascontiguousarray(x.detach().cpu().numpy() if hasattr(x, "detach") else x)
+        if array.dtype.kind in "OU":
+            return _feed(h, [str(entry) for entry in array.ravel()])
+        h.update(f"{array.dtype}{array.shape}".encode())
+        h.update(array.reshape(-1).view(np.uint8))
     else:
         h.update(f"{type(x).__name__}:{x!r}".encode())
 
 
 def content_hash(*parts: Any, digits: int = 12) -> str:
-    "Hexadecimal SHA-256 (first `digits`) of arrays, tensors, bytes, strings, numbers and nested lists or dicts of them."
+    """Hexadecimal SHA-256 (first `digits`) of `parts`.
+
+    A part is an array, a tensor, bytes, a string, a number, or a nested list or dict of such."""
     h = hashlib.sha256()
     _feed(h, parts)
     return h.hexdigest()[:digits]
@@ -131,17 +131,17 @@ def atomic_path(path) -> Iterator[Path]:
 
 # %% ../nbs/00_core.ipynb #78ef5ab7
 def pick_device(device: str = "auto") -> str:
-    "`cpu`, `cuda`, `cuda:1`, `mps` ... as given; `auto` is a GPU where there is one. `ValueError` for one that is absent."
+    "`cpu`, `cuda`, `cuda:1`, `mps` ... as given; `auto`: a GPU where there is one. `ValueError` for one that is absent."
     import torch
 
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
         torch.empty(1, device=device)
-    except Exception as e:
-        raise ValueError(
-            f"Device {device!r} is not available here ({str(e).splitlines()[0]}): use 'cpu' or 'auto'."
-        ) from None
+    except Exception as error:
+        reason = str(error).splitlines()[0]
+        message = f"Device {device!r} is not available here ({reason}): use 'cpu' or 'auto'."
+        raise ValueError(message) from None
     return device
 
 
@@ -149,7 +149,8 @@ def pick_device(device: str = "auto") -> str:
 def few_threads(work: float, enough: float = 1e6) -> Iterator[None]:
     """One CPU thread inside the block when a step touches fewer than `enough` numbers; the setting before is restored.
 
-    Threads wait for each other at every operation: on small matrices, and on a machine with other things to do, that wait is nearly all of the time."""
+    Threads wait for each other at every operation: on small matrices, and on a machine with other things to do,
+    that wait is nearly all of the time."""
     import torch
 
     before = torch.get_num_threads()
@@ -160,47 +161,61 @@ def few_threads(work: float, enough: float = 1e6) -> Iterator[None]:
     finally:
         torch.set_num_threads(before)
 
-
+# %% ../nbs/00_core.ipynb #7f035005
 def git_commit(folder=None) -> str | None:
-    "Commit of the source checkout this package runs from, with '+' when it has local changes; None for an installed package."
+    """Commit of the source checkout this package runs from, with '+' when it has local changes.
+
+    None for an installed package."""
     root = Path(folder) if folder else Path(cmm_nb.__file__).resolve().parent.parent
     if not (root / ".git").exists():
         return None
 
-    def git(*a):
-        return subprocess.run(["git", "-C", str(root), *a], capture_output=True, text=True).stdout.strip()
+    def git(*words):
+        command = ["git", "-C", str(root), *words]
+        return subprocess.run(command, capture_output=True, text=True).stdout.strip()
 
     try:
-        return git("rev-parse", "--short=12", "HEAD") + (
-            "+" if git("status", "--porcelain", "--untracked-files=no") else ""
-        )
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        return git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
     except OSError:
         return None
 
 
 def versions() -> dict[str, str]:
     "Versions of what a result depends on."
-    names = ["cmm_nb", "torch", "open_clip_torch", "numpy", "scikit-learn"]
     found = {}
-    for n in names:
+    for name in ("cmm_nb", "torch", "open_clip_torch", "numpy", "scikit-learn"):
         with contextlib.suppress(metadata.PackageNotFoundError):
-            found[n] = metadata.version(n)
+            found[name] = metadata.version(name)
     return found | dict(python=platform.python_version())
 
-
+# %% ../nbs/00_core.ipynb #6e1d6ab4
 def cache_folder(folder=None) -> Path:
     "`folder`, else the environment variable CMM_CACHE, else ~/.cache/cmm_nb."
     return Path(folder or os.environ.get("CMM_CACHE") or Path.home() / ".cache" / "cmm_nb")
 
 
+def project_folder(name: str) -> Path:
+    "The folder `name` here, or beside a folder above that holds a `settings.ini`; `name` here if there is none."
+    if Path(name).exists():
+        return Path(name)
+    for depth, above in enumerate(Path.cwd().parents, 1):
+        if (above / "settings.ini").is_file() and (above / "nbs").is_dir():
+            return Path(*[".."] * depth, name)
+    return Path(name)
+
+
+def data_folder() -> Path:
+    "The folder of data sets: the environment variable CMM_DATA, else the project's `data`."
+    return Path(os.environ.get("CMM_DATA") or project_folder("data"))
+
+
 def optional_data(relative: str, verbose: bool = True) -> Path | None:
-    "Path of an optional real data file or folder below `CMM_DATA` (default: `data/`), or None, said aloud, when it is absent."
-    env = os.environ.get("CMM_DATA")
-    roots = [Path(env)] if env else [Path("data"), Path("../data")]
-    for r in roots:
-        if (r / relative).exists():
-            return r / relative
+    "Path of an optional real data file or folder below `data_folder()`, or None, said aloud, when it is absent."
+    path = data_folder() / relative
+    if path.exists():
+        return path
+    where = "CMM_DATA" if os.environ.get("CMM_DATA") else "data/"
     if verbose:
-        print(
-            f"Skipped: {relative} is not in {'CMM_DATA' if env else 'data/'} (optional real data, see data/README.md)."
-        )
+        print(f"Skipped: {relative} is not in {where} (optional real data, see data/README.md).")
+    return None
