@@ -13,7 +13,9 @@ help: ## this list
 $(INSTALLED): settings.ini setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	@if git rev-parse --git-dir >/dev/null 2>&1; then $(BIN)/nbdev_install_hooks >/dev/null; fi
+	@if git rev-parse --git-dir >/dev/null 2>&1; then \
+	  git config merge.nbdev-merge.name "merge notebooks cell by cell (nbdev)"; \
+	  git config merge.nbdev-merge.driver '"$(abspath $(BIN))/nbdev_merge" %O %A %B %P'; fi
 	@touch $@
 
 install: $(INSTALLED) ## create .venv with everything in it
@@ -49,3 +51,4 @@ sync: install ## clean the notebooks, export the package, write README.md
 
 clean: ## remove the virtual environment and build leftovers (runs/ and data/ stay)
 	rm -rf $(VENV) build dist *.egg-info _docs
+	@git config --remove-section merge.nbdev-merge 2>/dev/null || true

@@ -131,7 +131,7 @@ def atomic_path(path) -> Iterator[Path]:
 
 # %% ../nbs/00_core.ipynb #78ef5ab7
 def pick_device(device: str = "auto") -> str:
-    "`cpu`, `cuda`, `cuda:1`, `mps` ... as given; `auto`: a GPU where there is one. `ValueError` for one that is absent."
+    "`cpu`, `cuda`, `cuda:1`, `mps` ... as given; `auto`: a GPU if there is one. `ValueError` for one that is absent."
     import torch
 
     if device == "auto":
