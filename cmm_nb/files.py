@@ -5,16 +5,18 @@
 # %% auto #0
 __all__ = ['MAX_PIXELS', 'IMAGE_SUFFIXES', 'DROPPINGS', 'MAGIC', 'Problem', 'PART_NAMES', 'UnreadableImage', 'to_rgb',
            'open_image', 'walk', 'subfolders', 'Names', 'FileImages', 'file_hashes', 'Found', 'check_names', 'scan',
-           'settle_parts', 'problems_note', 'kept_parts', 'folder_set', 'keep_existing', 'csv_set', 'unreadable',
-           'check_images', 'format_report']
+           'problems_note', 'settle_parts', 'kept_parts', 'folder_set', 'Table', 'read_table', 'keep_existing',
+           'csv_set', 'unreadable', 'check_images', 'format_report']
 
 # %% ../nbs/03_files.ipynb #77244caa
 import concurrent.futures
 import csv
+import io
 import itertools
 import os
 import sqlite3
 import time
+from array import array
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,8 +24,16 @@ from typing import Any, Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from .core import cache_folder, content_hash, file_hash, need, pick
-from .data import PARTS, ImageSet, cut, register_dataset
-from .splits import Listing, copies, found_rows, read_listing, settle_missing, write_listing
+from .data import PARTS, ImageSet, count_parts, cut, source
+from cmm_nb.splits import (
+    Listing,
+    copies,
+    found_rows,
+    read_listing,
+    same_classes,
+    settle_missing,
+    write_listing,
+)
 
 # %% ../nbs/03_files.ipynb #abd44c2b
 MAX_PIXELS = 89_478_485  # PIL's own bound, a quarter of a gigabyte in RGB
@@ -40,33 +50,44 @@ class UnreadableImage(ValueError):
         return f"{self.path}: {self.reason}"
 
 
-def _reason(e: Exception) -> str:
+def _reason(error: Exception) -> str:
+    "Why a picture could not be opened, in words."
     from PIL import Image, UnidentifiedImageError
 
-    if isinstance(e, FileNotFoundError):
+    if isinstance(error, FileNotFoundError):
         return "there is no such file"
-    if isinstance(e, PermissionError):
+    if isinstance(error, PermissionError):
         return "no permission to read it"
-    if isinstance(e, UnidentifiedImageError):
+    if isinstance(error, UnidentifiedImageError):
         return "no image, or of an unknown kind"
-    if isinstance(e, Image.DecompressionBombError):
+    if isinstance(error, Image.DecompressionBombError):
         return "more pixels than PIL allows (PIL.Image.MAX_IMAGE_PIXELS): a decompression bomb?"
-    return f"damaged or cut short ({type(e).__name__}: {(str(e).splitlines() or [''])[0]})"
+    return f"damaged or cut short ({type(error).__name__}: {(str(error).splitlines() or [''])[0]})"
 
 # %% ../nbs/03_files.ipynb #69034a3f
+_EXIF_ORIENTATION = 0x0112
+
+
+def _high_bytes(image):
+    "A grey picture of 16 bit (which PIL may widen to 32) as 8 bit: the upper half of each value."
+    from PIL import Image
+
+    values = np.asarray(image).astype(np.int64)
+    need(
+        values.min() >= 0 and values.max() < 65536,
+        "32-bit integer pixels have no agreed white: convert it to 8 bit",
+    )
+    return Image.fromarray((values >> 8).astype(np.uint8))
+
+
 def to_rgb(image):
     "A PIL image of any mode as upright 8-bit RGB; `ValueError` for floating-point pixels, which have no agreed white."
     from PIL import Image, ImageOps
 
-    if image.getexif().get(0x0112, 1) != 1:
+    if image.getexif().get(_EXIF_ORIENTATION, 1) != 1:
         image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I"):  # 16 bit grey (and what PIL widens to 32)
-        x = np.asarray(image).astype(np.int64)
-        need(
-            x.min() >= 0 and x.max() < 65536,
-            "32-bit integer pixels have no agreed white: convert it to 8 bit",
-        )
-        return Image.fromarray((x >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode.startswith("I"):
+        return _high_bytes(image).convert("RGB")
     need(image.mode != "F", "floating-point pixels have no agreed white: convert it to 8 bit")
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         rgba = image.convert("RGBA")
@@ -74,28 +95,39 @@ def to_rgb(image):
         return Image.alpha_composite(white, rgba).convert("RGB")
     return image.convert("RGB")
 
-
-def open_image(path, max_pixels: int = MAX_PIXELS):
-    "The picture in a file as upright 8-bit RGB (PIL); `UnreadableImage` with the reason for everything that cannot be used."
+# %% ../nbs/03_files.ipynb #60c2c905
+def _open_within(path, max_pixels: int):
+    "The opened file, not decoded yet; `ValueError` when it is empty or has too many pixels."
     import warnings
+
     from PIL import Image
 
+    need(os.path.getsize(path), "the file is empty (0 bytes)")
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", Image.DecompressionBombWarning
+        )  # our bound is stricter, and says more
+        image = Image.open(path)
+    width, height = image.size
+    if width * height > max_pixels:
+        image.close()
+        raise ValueError(
+            f"{width} x {height} pixels are more than max_pixels={max_pixels:,}: a decompression bomb, "
+            "or raise the bound"
+        )
+    return image
+
+
+def open_image(path, max_pixels: int = MAX_PIXELS):
+    """The picture in a file as upright 8-bit RGB (PIL).
+
+    Raises `UnreadableImage`, with the reason, for everything that cannot be used."""
     try:
-        need(os.path.getsize(path), "the file is empty (0 bytes)")
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", Image.DecompressionBombWarning
-            )  # the bound below is stricter, and says more
-            im = Image.open(path)
-        with im:
-            w, h = im.size
-            need(
-                w * h <= max_pixels,
-                f"{w} x {h} pixels are more than max_pixels={max_pixels:,}: a decompression bomb, or raise the bound",
-            )
-            return to_rgb(im)
-    except Exception as e:  # decoders raise anything: SyntaxError, struct.error, EOFError ...
-        raise UnreadableImage(path, str(e) if type(e) is ValueError else _reason(e)) from None
+        with _open_within(path, max_pixels) as image:
+            return to_rgb(image)
+    except Exception as error:
+        reason = str(error) if type(error) is ValueError else _reason(error)
+        raise UnreadableImage(path, reason) from None
 
 # %% ../nbs/03_files.ipynb #8d952d3a
 IMAGE_SUFFIXES = set(
@@ -108,30 +140,38 @@ Problem = tuple[str, str]  # (relative path, what is wrong)
 
 
 def _is_image(entry: os.DirEntry) -> bool:
+    "Does the name, or else the beginning of the content, say that this file is a picture?"
     if os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES:
         return True
     with open(entry.path, "rb") as f:
         head = f.read(12)
-    return head.startswith(MAGIC) or (head[:4] == b"RIFF" and head[8:] == b"WEBP")
-
-
-def _entries(folder: str, problems: list[Problem], root: str) -> list[os.DirEntry]:
-    "Visible entries of a folder by name; a folder that may not be read is a problem."
-    try:
-        with os.scandir(folder) as it:
-            found = [e for e in it if not e.name.startswith(".") and e.name.lower() not in DROPPINGS]
-    except OSError as e:
-        problems.append((_relative(folder, root), f"the folder cannot be read ({e.strerror})"))
-        return []
-    return sorted(found, key=lambda e: e.name)
+    is_webp = head[:4] == b"RIFF" and head[8:] == b"WEBP"
+    return is_webp or head.startswith(MAGIC)
 
 
 def _relative(path: str, root: str) -> str:
     return os.path.relpath(path, root).replace(os.sep, "/")
 
+
+def _visible(entry: os.DirEntry) -> bool:
+    return not entry.name.startswith(".") and entry.name.lower() not in DROPPINGS
+
+
+def _entries(folder: str, problems: list[Problem], root: str) -> list[os.DirEntry]:
+    "Visible entries of a folder by name; a folder that may not be read is a problem."
+    try:
+        with os.scandir(folder) as entries:
+            found = [entry for entry in entries if _visible(entry)]
+    except OSError as error:
+        problems.append((_relative(folder, root), f"the folder cannot be read ({error.strerror})"))
+        return []
+    return sorted(found, key=lambda entry: entry.name)
+
 # %% ../nbs/03_files.ipynb #f333cccc
 def walk(folder, root, problems: list[Problem], seen: set[str] | None = None) -> Iterator[str]:
-    "Relative names (to `root`, with '/') of all images below `folder`; broken links and closed folders are added to `problems`."
+    """Relative names (to `root`, with '/') of all images below `folder`.
+
+    Broken links and closed folders are added to `problems`. `seen`: real paths of folders that were read already."""
     folder, root = str(folder), str(root)
     seen = set() if seen is None else seen
     real = os.path.realpath(folder)
@@ -139,38 +179,33 @@ def walk(folder, root, problems: list[Problem], seen: set[str] | None = None) ->
         problems.append((_relative(folder, root), "a link to a folder that was read already: left out"))
         return
     seen.add(real)
-    for e in _entries(folder, problems, root):
+    for entry in _entries(folder, problems, root):
+        name = _relative(entry.path, root)
         try:
-            if e.is_dir():
-                yield from walk(e.path, root, problems, seen)
-            elif e.is_file():
-                if _is_image(e):
-                    yield _relative(e.path, root)
-            else:
-                problems.append((_relative(e.path, root), "a link that leads nowhere, or no ordinary file"))
-        except OSError as o:
-            problems.append((_relative(e.path, root), f"cannot be read ({o.strerror})"))
+            if entry.is_dir():
+                yield from walk(entry.path, root, problems, seen)
+            elif not entry.is_file():
+                problems.append((name, "a link that leads nowhere, or no ordinary file"))
+            elif _is_image(entry):
+                yield name
+        except OSError as error:
+            problems.append((name, f"cannot be read ({error.strerror})"))
 
 
 def subfolders(folder) -> list[str]:
     "Names of the visible sub-folders, sorted."
-    return [e.name for e in _entries(str(folder), [], str(folder)) if e.is_dir()]
+    return [entry.name for entry in _entries(str(folder), [], str(folder)) if entry.is_dir()]
 
 # %% ../nbs/03_files.ipynb #8bab0c6d
 class Names(Sequence):
     "A read-only sequence of file names in one block of bytes."
 
     def __init__(self, names: Iterable[str]):
-        sizes = np.fromiter((len(b) for b in self._fill(names)), dtype=np.int64)
-        self.ends = np.concatenate([[0], np.cumsum(sizes)])
-
-    def _fill(self, names):
-        out = bytearray()
-        for n in names:
-            b = os.fsencode(n)
-            out += b
-            yield b
-        self.block = bytes(out)
+        block, ends = bytearray(), array("q", [0])
+        for name in names:
+            block += os.fsencode(name)
+            ends.append(len(block))
+        self.block, self.ends = bytes(block), np.array(ends, dtype=np.int64)
 
     def __len__(self):
         return len(self.ends) - 1
@@ -181,17 +216,15 @@ class Names(Sequence):
         i = range(len(self))[i]
         return os.fsdecode(self.block[self.ends[i] : self.ends[i + 1]])
 
-
+# %% ../nbs/03_files.ipynb #8182f721
 class FileImages(Sequence):
-    "Pictures below `root` by relative name: `[i]` decodes one (`UnreadableImage` if that fails), `hashes()` are those of the files' bytes."
+    """Pictures below `root` by relative name.
+
+    `[i]` decodes one (`UnreadableImage` if that fails), `hashes()` are those of the files' bytes."""
 
     def __init__(self, root, paths: Iterable[str], max_pixels: int = MAX_PIXELS, memo=None):
-        self.root, self.paths, self.max_pixels, self.memo = (
-            Path(root),
-            paths if isinstance(paths, Names) else Names(paths),
-            max_pixels,
-            memo,
-        )
+        self.root, self.max_pixels, self.memo = Path(root), max_pixels, memo
+        self.paths = paths if isinstance(paths, Names) else Names(paths)
 
     def __len__(self):
         return len(self.paths)
@@ -206,37 +239,58 @@ class FileImages(Sequence):
         return file_hashes((str(self.file(i)) for i in range(len(self))), self.memo)
 
 # %% ../nbs/03_files.ipynb #37e30c2b
-def _memo_file(memo=None) -> Path:
-    return Path(memo or cache_folder() / "file_hashes.sqlite")
+_TABLE = (
+    "CREATE TABLE IF NOT EXISTS hashes "
+    "(path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, hash TEXT) WITHOUT ROWID"
+)
+_ASK = "SELECT hash FROM hashes WHERE path = ? AND size = ? AND mtime = ?"
+_KEEP = "INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?)"
+
+_Stamp = tuple[bytes, int, int]  # (absolute path, size, time of change) of a file
 
 
-def _memo_do(memo, sql: str, rows: Sequence[tuple], read: bool = False) -> list[tuple]:
-    "Look up or store rows in the memo of file hashes; a memo that cannot be used knows nothing and keeps nothing."
+def _with_memo(memo, use: Callable[[sqlite3.Connection], Any], otherwise: Any) -> Any:
+    "What `use` makes of the memo of file hashes; `otherwise` where the memo cannot be used."
     try:
-        path = _memo_file(memo)
+        path = Path(memo or cache_folder() / "file_hashes.sqlite")
         path.parent.mkdir(parents=True, exist_ok=True)
         db = sqlite3.connect(path, timeout=60)
         try:
             with db:
-                db.execute(
-                    "CREATE TABLE IF NOT EXISTS hashes (path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, hash TEXT) WITHOUT ROWID"
-                )
-                if read:
-                    return [r for row in rows if (r := db.execute(sql, row).fetchone())]
-                db.executemany(sql, rows)
-                return []
+                db.execute(_TABLE)
+                return use(db)
         finally:
             db.close()
     except (sqlite3.Error, OSError):
-        return []
+        return otherwise
+
+
+def _remembered(memo, stamps: Sequence[_Stamp]) -> dict[_Stamp, str]:
+    "The hashes of files that are as they were."
+
+    def ask(db):
+        answers = {stamp: db.execute(_ASK, stamp).fetchone() for stamp in stamps}
+        return {stamp: row[0] for stamp, row in answers.items() if row}
+
+    return _with_memo(memo, ask, {})
+
+
+def _remember(memo, hashes: dict[_Stamp, str]) -> None:
+    rows = [(*stamp, hash_) for stamp, hash_ in hashes.items()]
+    _with_memo(memo, lambda db: db.executemany(_KEEP, rows), None)
 
 # %% ../nbs/03_files.ipynb #52b8c36a
-def _stamp(path: str) -> tuple[str, int, int] | None:
+_SETTLED = (
+    2_000_000_000  # nanoseconds: a file younger than that could change without its time stamp showing it
+)
+
+
+def _stamp(path: str) -> _Stamp | None:
     try:
-        s = os.stat(path)
-        return (os.path.abspath(path), s.st_size, s.st_mtime_ns)
+        found = os.stat(path)
     except OSError:
         return None
+    return os.fsencode(os.path.abspath(path)), found.st_size, found.st_mtime_ns
 
 
 def _hash_or_reason(path: str) -> str:
@@ -247,34 +301,28 @@ def _hash_or_reason(path: str) -> str:
         return content_hash("unreadable", path, digits=32)
 
 
+def _block_hashes(paths: list[str], memo) -> list[str]:
+    "The hashes of a block of files: one question to the memo, four threads for what it does not know."
+    stamps = [_stamp(path) for path in paths]
+    known = _remembered(memo, [stamp for stamp in stamps if stamp])
+    new = [path for path, stamp in zip(paths, stamps) if stamp not in known]
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        fresh = dict(zip(new, pool.map(_hash_or_reason, new)))
+    latest = time.time_ns() - _SETTLED
+    settled = {s: fresh[p] for p, s in zip(paths, stamps) if p in fresh and s and s[2] < latest}
+    _remember(memo, settled)
+    return [fresh[path] if path in fresh else known[stamp] for path, stamp in zip(paths, stamps)]
+
+
 def file_hashes(paths: Iterable[str], memo=None, block: int = 2000) -> list[str]:
-    "Content hashes (32 digits) of files, in their order; only files that are new or changed since the last call are read."
-    out: list[str] = []
-    it = iter(paths)
-    while part := list(itertools.islice(it, block)):
-        stamps = [_stamp(p) for p in part]
-        asked = [(os.fsencode(s[0]), s[1], s[2]) for s in stamps if s]
-        known = {
-            (p, n, t): h
-            for p, n, t, h in _memo_do(
-                memo,
-                "SELECT path, size, mtime, hash FROM hashes WHERE path = ? AND size = ? AND mtime = ?",
-                asked,
-                read=True,
-            )
-        }
-        keys = [s and (os.fsencode(s[0]), s[1], s[2]) for s in stamps]
-        new = [p for p, k in zip(part, keys) if k not in known]
-        with concurrent.futures.ThreadPoolExecutor(4) as pool:
-            fresh = dict(zip(new, pool.map(_hash_or_reason, new)))
-        old_enough = time.time_ns() - 2_000_000_000
-        _memo_do(
-            memo,
-            "INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?)",
-            [(*k, fresh[p]) for p, k in zip(part, keys) if p in fresh and k and k[2] < old_enough],
-        )
-        out += [fresh.get(p) or known[k] for p, k in zip(part, keys)]
-    return out
+    """Content hashes (32 digits) of files, in their order; only files new or changed since the last call are read.
+
+    `memo`: the database that remembers (default: in the cache folder)."""
+    hashes: list[str] = []
+    rest = iter(paths)
+    while part := list(itertools.islice(rest, block)):
+        hashes += _block_hashes(part, memo)
+    return hashes
 
 # %% ../nbs/03_files.ipynb #20644643
 PART_NAMES = {
@@ -291,7 +339,7 @@ PART_NAMES = {
 
 @dataclass
 class Found:
-    "What a scan saw: relative `names`, `label` (n,), `split` (n,) ('' where the layout gives none), `class_names`, and `problems` (path, reason)."
+    "What a scan saw: relative `names`, `label` and `split` (n,), '' where no part is given, `class_names` (C,)."
 
     names: Names
     label: np.ndarray
@@ -303,12 +351,28 @@ class Found:
 def check_names(class_names: Sequence[str], where: str) -> None:
     "`ValueError` when two class names are one sentence to CLIP: equal but for case, underscores and blanks."
     first: dict[str, str] = {}
-    for c in class_names:
-        same = first.setdefault(" ".join(c.replace("_", " ").casefold().split()), c)
+    for class_name in class_names:
+        plain = " ".join(class_name.replace("_", " ").casefold().split())
+        same = first.setdefault(plain, class_name)
         need(
-            same == c,
-            f"{where}: the classes {same!r} and {c!r} differ only in case or blanks and would have the same prompt: rename one, or merge them.",
+            same == class_name,
+            f"{where}: the classes {same!r} and {class_name!r} differ only in case or blanks and would have the same "
+            "prompt: rename one, or merge them.",
         )
+
+# %% ../nbs/03_files.ipynb #51512bff
+def _part_folders(folder: Path, top: list[str]) -> dict[str, str]:
+    "The part that each of the sub-folders `top` stands for; empty where they are classes; `ValueError` for a mixture."
+    parts = {name: PART_NAMES[name.lower()] for name in top if name.lower() in PART_NAMES}
+    others = [name for name in top if name not in parts]
+    if not others:
+        return parts
+    need(
+        "train" not in parts.values(),
+        f"{folder} has part folders ({', '.join(parts)}) and others beside them ({', '.join(others)[:200]}): "
+        "take one layout, class folders or train/val/test folders.",
+    )
+    return {}
 
 
 def scan(folder) -> Found:
@@ -316,77 +380,74 @@ def scan(folder) -> Found:
     folder = Path(folder)
     need(folder.is_dir(), f"There is no folder {folder}: check the path.")
     top = subfolders(folder)
-    parts = {s: PART_NAMES[s.lower()] for s in top if s.lower() in PART_NAMES}
-    in_parts = bool(parts) and len(parts) == len(top)
+    parts = _part_folders(folder, top) or {"": ""}
+    class_names = sorted({name for part in parts for name in subfolders(folder / part)})
     need(
-        in_parts or "train" not in parts.values(),
-        f"{folder} has part folders ({', '.join(parts)}) and others beside them ({', '.join(s for s in top if s not in parts)[:200]}): "
-        "take one layout, class folders or train/val/test folders.",
+        class_names,
+        f"{folder} has no class folders: the layout is {folder.name}/<class>/<picture>, "
+        f"or {folder.name}/train/<class>/<picture> and test.",
     )
+    check_names(class_names, str(folder))
+    number = {name: i for i, name in enumerate(class_names)}
     problems: list[Problem] = []
     seen: set[str] = set()
-    classes = sorted({c for s in parts for c in subfolders(folder / s)}) if in_parts else top
-    need(
-        classes,
-        f"{folder} has no class folders: the layout is {folder.name}/<class>/<picture>, or {folder.name}/train/<class>/<picture> and test.",
-    )
-    check_names(classes, str(folder))
-    number = {c: i for i, c in enumerate(classes)}
-    label, split = [], []
+    label: list[int] = []
+    split: list[str] = []
 
-    def every():
-        for s in parts if in_parts else [""]:
-            for c in subfolders(folder / s):
-                for n in walk(folder / s / c, folder, problems, seen):
-                    label.append(number[c])
-                    split.append(parts.get(s, ""))
-                    yield n
+    def every_name() -> Iterator[str]:
+        for part_folder, part in parts.items():
+            for class_name in subfolders(folder / part_folder):
+                for name in walk(folder / part_folder / class_name, folder, problems, seen):
+                    label.append(number[class_name])
+                    split.append(part)
+                    yield name
 
-    return Found(
-        Names(every()), np.array(label, dtype=np.int64), np.array(split, dtype="<U5"), classes, problems
-    )
+    names = Names(every_name())
+    return Found(names, np.array(label, dtype=np.int64), np.array(split, dtype="<U5"), class_names, problems)
 
 # %% ../nbs/03_files.ipynb #05699a24
-def _without_empty(f: Found) -> tuple[np.ndarray, list[str], list[str]]:
+def _without_empty(found: Found) -> tuple[np.ndarray, list[str], list[str]]:
     "Labels, class names and a note, after classes without an image have left."
-    has = np.bincount(f.label, minlength=len(f.class_names)) > 0
-    gone = [c for c, h in zip(f.class_names, has) if not h]
-    return (
-        (np.cumsum(has) - 1)[f.label],
-        [c for c, h in zip(f.class_names, has) if h],
-        [f"classes without a picture are left out: {', '.join(gone[:10])}"] * bool(gone),
-    )
-
-
-def settle_parts(
-    split: np.ndarray, label: np.ndarray, val_is: str = "test", seed: int = 0
-) -> tuple[np.ndarray, list[str]]:
-    "Give images without a part one, and a set without a test part one; returns the split and notes about it."
-    pick(val_is, ("test", "val"), "val_is")
-    has = {p: bool((split == p).any()) for p in PARTS}
-    if not any(has.values()):
-        return cut(label, dict(train=0.4, val=0.1, test=0.5), seed), [
-            f"no parts given: cut 40/10/50 % class by class with seed {seed}"
-        ]
-    need(has["train"], "There is no train part: nothing to learn from.")
-    if has["test"] or val_is == "val":
-        return split, [] if has["test"] else ["no test part: nothing to measure on"]
-    if has["val"]:
-        return np.where(split == "val", "test", split), [
-            "no test part given: val serves as the test part, validation images come from what is left of train"
-        ]
-    of_train = cut(label, dict(train=0.5, test=0.5), seed)
-    return of_train, [f"only a train part given: half of each class is cut off as test part with seed {seed}"]
+    has = np.bincount(found.label, minlength=len(found.class_names)) > 0
+    left = [name for name, any_image in zip(found.class_names, has) if any_image]
+    gone = [name for name, any_image in zip(found.class_names, has) if not any_image]
+    label = (np.cumsum(has) - 1)[found.label]
+    notes = [f"classes without a picture are left out: {', '.join(gone[:10])}"] if gone else []
+    return label, left, notes
 
 
 def problems_note(problems: Sequence[Problem], most: int = 10) -> list[str]:
     "One note about what a scan left out, the first names with their reasons."
-    shown = "; ".join(f"{p}: {r}" for p, r in problems[:most])
-    return (
-        [f"{len(problems)} files or folders are left out: {shown}{'; ...' if len(problems) > most else ''}"]
-        if problems
-        else []
+    if not problems:
+        return []
+    shown = "; ".join(
+        [f"{path}: {reason}" for path, reason in problems[:most]] + ["..."] * (len(problems) > most)
     )
+    return [f"{len(problems)} files or folders are left out: {shown}"]
+
+# %% ../nbs/03_files.ipynb #fa262b89
+def settle_parts(
+    split: np.ndarray, label: np.ndarray, val_is: str = "test", seed: int = 0
+) -> tuple[np.ndarray, list[str]]:
+    """Give images without a part one, and a set without a test part one; returns the split (n,) and notes about it.
+
+    `val_is`: what a val part without a test part beside it is, 'test' or 'val'.
+    Raises `ValueError` when parts are given and none is train."""
+    pick(val_is, ("test", "val"), "val_is")
+    has_train, has_val, has_test = ((split == part).any() for part in PARTS)
+    if not (has_train or has_val or has_test):
+        parts = cut(label, dict(train=0.4, val=0.1, test=0.5), seed)
+        return parts, [f"no parts given: cut 40/10/50 % class by class with seed {seed}"]
+    need(has_train, "There is no train part: nothing to learn from.")
+    if has_test:
+        return split, []
+    if val_is == "val":
+        return split, ["no test part: nothing to measure on"]
+    if has_val:
+        note = "no test part given: val serves as the test part, validation images come from what is left of train"
+        return np.where(split == "val", "test", split), [note]
+    halves = cut(label, dict(train=0.5, test=0.5), seed)
+    return halves, [f"only a train part given: half of each class is cut off as test part with seed {seed}"]
 
 # %% ../nbs/03_files.ipynb #38a2fee9
 def kept_parts(
@@ -397,29 +458,25 @@ def kept_parts(
     make: Callable[[], np.ndarray],
     missing: str = "error",
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    "(rows, their parts, notes) from the split file `path`; if there is none, from `make()`, which is then written there."
+    """(rows, their parts, notes) from the split file `path`; if there is none, from `make()`, which is then written.
+
+    Raises `ValueError` for images that the file lists and `names` has not (unless `missing` is 'drop'), and for
+    another class name."""
     if not Path(path).exists() and Path(path).suffix != ".json":
         split = make()
         write_listing(Listing(names, label, class_names, split), path)
         return np.arange(len(label)), split, [f"parts written to {Path(path).name}"]
     listing = read_listing(path)
-    entries, rows, dropped = found_rows(listing, names, missing)
-    for e, r in zip(entries, rows):
-        need(
-            listing.class_names[listing.label[e]] == class_names[label[r]],
-            f"{Path(path).name}: {listing.names[e]} is {listing.class_names[listing.label[e]]!r} there and {class_names[label[r]]!r} here.",
-        )
-    new = len(label) - len(rows)
-    return (
-        rows,
-        listing.split[entries],
-        [f"parts from {Path(path).name}"]
-        + dropped
-        + [f"{new} pictures that it does not list are left out"] * bool(new),
-    )
+    entries, rows, notes = found_rows(listing, names, missing)
+    same_classes(listing, entries, label[rows], class_names, "the data set")
+    notes = [f"parts from {Path(path).name}", *notes]
+    n_new = len(label) - len(rows)
+    if n_new:
+        notes.append(f"{n_new} pictures that it does not list are left out")
+    return rows, listing.split[entries], notes
 
-
-@register_dataset("folder:")
+# %% ../nbs/03_files.ipynb #09c45666
+@source("folder:")
 def folder_set(
     path: str,
     split: str | None = None,
@@ -430,82 +487,193 @@ def folder_set(
     flip: bool = True,
     max_pixels: int = MAX_PIXELS,
 ) -> ImageSet:
-    """Pictures in class folders, or in train/val/test folders with class folders; `split` is a split file, read if it exists and written if not.
+    """Pictures in class folders, or in train/val/test folders with class folders.
 
+    `split` is a split file, read if it exists and written if not; `missing`: 'error' or 'drop' for pictures that it
+    lists and the folder has not; `val_is`: see `settle_parts`.
     Raises `ValueError` for a folder of another layout, and for classes that differ in case only."""
     root = Path(path).expanduser()
-    f = scan(root)
-    label, classes, notes = _without_empty(f)
-    need(
-        len(label),
-        f"There is no picture below {root}" + (": " + problems_note(f.problems)[0] if f.problems else "."),
-    )
-    parts, said = settle_parts(f.split, label, val_is, seed)
-    names: Sequence[str] = f.names
+    found = scan(root)
+    problems = problems_note(found.problems)
+    need(len(found.label), f"There is no picture below {root}{': ' + problems[0] if problems else '.'}")
+    label, class_names, notes = _without_empty(found)
+    parts, said = settle_parts(found.split, label, val_is, seed)
+    names: Sequence[str] = found.names
     if split:
-        rows, parts, said = kept_parts(split, names, label, classes, lambda: parts, missing)
+        rows, parts, said = kept_parts(split, names, label, class_names, lambda: parts, missing)
         names, label = [names[int(i)] for i in rows], label[rows]
-    return ImageSet(
-        root.name or str(root),
-        FileImages(root, names, max_pixels),
-        label,
-        classes,
-        parts,
-        templates,
-        flip,
-        notes + said + problems_note(f.problems),
-    )
+    images = FileImages(root, names, max_pixels)
+    name = root.name or str(root)
+    return ImageSet(name, images, label, class_names, parts, templates, flip, notes + said + problems)
 
 # %% ../nbs/03_files.ipynb #f2a5773f
-def _csv_rows(path: Path) -> list[dict[str, str]]:
+@dataclass
+class Table:
+    "A table of text: `columns` (names, from the first line), `rows` (dicts by column), `lines` (where each row ends)."
+
+    path: Path
+    columns: list[str]
+    rows: list[dict[str, str]]
+    lines: list[int]
+
+    def __len__(self):
+        return len(self.rows)
+
+    def column(self, name: str) -> list[str]:
+        "The cells (n,) of one column; `ValueError`, naming the others, when there is none of that name."
+        need(
+            name in self.columns,
+            f"{self.path} has no column {name!r}: its first line must name it; it names {', '.join(self.columns)}.",
+        )
+        return [row[name] for row in self.rows]
+
+    def where(self, i: int) -> str:
+        "The place of row `i`, for messages: file and line."
+        return f"{self.path}, line {self.lines[i]}"
+
+
+def _table_text(path: Path, encoding: str | None) -> str:
+    "The text of a file; `ValueError` when it is absent, may not be read, or is in an encoding that nobody named."
     need(path.is_file(), f"There is no file {path}: check the path.")
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is not UTF-8: save it as 'CSV UTF-8'.") from None
-    head = text.partition("\n")[0]
-    mark = max(",;\t", key=head.count)
-    rows = list(csv.DictReader(text.splitlines(), delimiter=mark))
-    columns = [c.strip() for c in head.split(mark)]
-    for c in ("path", "label"):
-        need(
-            c in columns,
-            f"{path} has no column {c!r}: its first line must name the columns path,label or path,label,split; it has {', '.join(columns)}.",
-        )
-    need(rows, f"{path} lists no picture.")
-    return [
-        {(k or "").strip(): (v or "").strip() if isinstance(v, str) else "" for k, v in r.items()}
-        for r in rows
-    ]
+        content = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror}).") from None
+    utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    try:
+        return content.decode(encoding or ("utf-16" if utf16 else "utf-8-sig"))
+    except (UnicodeDecodeError, LookupError):
+        tried = encoding or ("UTF-16" if utf16 else "UTF-8")
+        raise ValueError(
+            f"{path} is not {tried}: save it as 'CSV UTF-8', or name its encoding (encoding='cp1252', say)."
+        ) from None
+
+
+def _delimiter(head: str) -> str:
+    "What parts the names of the columns: a comma, a semicolon or a tab; a comma where there is one column only."
+    try:
+        return csv.Sniffer().sniff(head, ",;\t").delimiter
+    except csv.Error:
+        return max(",;\t", key=head.count)
+
+# %% ../nbs/03_files.ipynb #ae9f3480
+def read_table(path, encoding: str | None = None) -> Table:
+    """A table of text with the columns' names in its first line: CSV with commas, semicolons or tabs, quoted or not.
+
+    UTF-8 or UTF-16 unless `encoding` is given; cells are stripped, empty lines left out.
+    Raises `ValueError`, naming file and line, for what is absent, undecodable or no such table."""
+    path = Path(path).expanduser()
+    text = _table_text(path, encoding)
+    need(text.strip(), f"{path} is empty: its first line must name the columns.")
+    mark = _delimiter(text.lstrip().splitlines()[0])
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
+    table = Table(path, [], [], [])
+    try:
+        for cells in reader:
+            cells = [cell.strip() for cell in cells]
+            if not any(cells):
+                continue
+            if not table.columns:
+                table.columns = _columns(cells, path)
+                continue
+            table.rows.append(_row(cells, table.columns, f"{path}, line {reader.line_num}"))
+            table.lines.append(reader.line_num)
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {reader.line_num} cannot be read as a table ({error}).") from None
+    return table
+
+
+def _columns(cells: list[str], path: Path) -> list[str]:
+    "The names of the columns; `ValueError` for one that stands there twice."
+    while cells and not cells[-1]:
+        cells = cells[:-1]
+    twice = [name for name, n in Counter(cells).items() if n > 1]
+    need(not twice, f"{path} has more than one column {twice[0] if twice else ''!r}: name each column once.")
+    return cells
+
+
+def _row(cells: list[str], columns: list[str], where: str) -> dict[str, str]:
+    "Cells by column, '' where they are lacking; `ValueError` for one too many, which an unquoted comma makes."
+    need(
+        not any(cells[len(columns) :]),
+        f"{where}: {len(cells)} cells for {len(columns)} columns: put quotes around a name that holds the delimiter.",
+    )
+    return dict(itertools.zip_longest(columns, cells[: len(columns)], fillvalue=""))
+
+# %% ../nbs/03_files.ipynb #3255f747
+def _folder_names(folder: str) -> set[str]:
+    "What is in a folder; nothing where it cannot be read."
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name for entry in entries}
+    except OSError:
+        return set()
 
 
 def _existing(root: Path, names: Sequence[str]) -> np.ndarray:
-    "Which of the files exist (n,) of bool; each folder is asked once."
+    "Which of the files exist (n,) of bool."
     folders: dict[str, set[str]] = {}
-
-    def there(n):
-        parent, base = os.path.split(os.path.join(root, n))
+    there = np.zeros(len(names), dtype=bool)
+    for i, name in enumerate(names):
+        parent, base = os.path.split(os.path.join(root, name))
         if parent not in folders:
-            try:
-                with os.scandir(parent) as it:
-                    folders[parent] = {e.name for e in it}
-            except OSError:
-                folders[parent] = set()
-        return base in folders[parent]
-
-    return np.array([there(n) for n in names], dtype=bool)
+            folders[parent] = _folder_names(parent)
+        there[i] = base in folders[parent]
+    return there
 
 
 def keep_existing(
     root, names: Sequence[str], what: str, missing: str = "error"
 ) -> tuple[np.ndarray, list[str]]:
-    "(rows of the names that exist below `root`, a note about the others); `ValueError` for missing files unless `missing` is 'drop'."
-    ok = _existing(Path(root), names)
-    notes = settle_missing(ok, names, what, str(root), missing)
-    return np.flatnonzero(ok), [n.replace(str(root), Path(root).name) for n in notes]
+    """(rows of the names that exist below `root`, a note about the others).
+
+    Raises `ValueError` for missing files unless `missing` is 'drop'."""
+    there = _existing(Path(root), names)
+    notes = settle_missing(there, names, what, str(root), missing)
+    return np.flatnonzero(there), [note.replace(str(root), Path(root).name) for note in notes]
 
 # %% ../nbs/03_files.ipynb #91796a29
-@register_dataset("csv:")
+def _listed_parts(table: Table) -> list[str]:
+    "The part of each row, '' for all where the table has none; `ValueError` for another word, or for some without."
+    given = [row.get("split", "").lower() for row in table.rows]
+    for i, word in enumerate(given):
+        need(
+            word in {"", *PART_NAMES},
+            f"{table.where(i)}: split is {table.rows[i].get('split')!r}, it must be train, val or test.",
+        )
+        need(
+            bool(word) or not any(given),
+            f"{table.where(i)}: split is empty, but other lines have one: fill in all or none.",
+        )
+    return [PART_NAMES.get(word, "") for word in given]
+
+
+def _listed_names(table: Table) -> list[str]:
+    "The pictures' names with '/'; `ValueError` for an empty cell, and for a picture that is listed twice."
+    paths, labels = table.column("path"), table.column("label")
+    need(paths, f"{table.path} lists no picture.")
+    for i, (path, label) in enumerate(zip(paths, labels)):
+        need(path and label, f"{table.where(i)}: path or label is empty.")
+    names = [path.replace("\\", "/") for path in paths]
+    twice = [name for name, n in Counter(names).items() if n > 1]
+    if twice:
+        raise ValueError(f"{table.path} lists {len(twice)} pictures more than once, the first is {twice[0]}.")
+    return names
+
+
+def _listed_pictures(table: Table, missing: str = "error") -> tuple[Found, list[str]]:
+    """The pictures of a table with the columns path, label and perhaps split, as a scan would see them; and notes.
+
+    Raises `ValueError`, naming the line, for what does not fit, and for missing files unless `missing` is 'drop'."""
+    names, parts = _listed_names(table), _listed_parts(table)
+    class_names, label = np.unique(table.column("label"), return_inverse=True)
+    check_names(class_names.tolist(), str(table.path))
+    keep, notes = keep_existing(table.path.parent, names, table.path.name, missing)
+    kept = Names(names[i] for i in keep)
+    return Found(kept, label[keep], np.array(parts, dtype="<U5")[keep], class_names.tolist()), notes
+
+# %% ../nbs/03_files.ipynb #f127e832
+@source("csv:")
 def csv_set(
     path: str,
     missing: str = "error",
@@ -514,110 +682,84 @@ def csv_set(
     templates: str = "a photo of a {}.",
     flip: bool = True,
     max_pixels: int = MAX_PIXELS,
+    encoding: str | None = None,
 ) -> ImageSet:
-    "Pictures listed in a CSV file with the columns path, label and, if wanted, split; `ValueError`, naming the line, for what does not fit."
-    file = Path(path).expanduser()
-    rows = _csv_rows(file)
-    for i, r in enumerate(rows, 2):
-        need(r["path"] and r["label"], f"{file}, line {i}: path or label is empty.")
-        need(
-            r.get("split", "").lower() in {"", *PART_NAMES},
-            f"{file}, line {i}: split is {r.get('split')!r}, it must be train, val or test.",
-        )
-    given = [PART_NAMES.get(r.get("split", "").lower(), "") for r in rows]
-    need(
-        all(given) or not any(given),
-        f"{file}, line {given.index('') + 2 if '' in given else 0}: split is empty, but other lines have one: fill in all or none.",
-    )
-    names = [r["path"].replace("\\", "/") for r in rows]
-    twice = [n for n, k in Counter(names).items() if k > 1]
-    need(
-        not twice,
-        f"{file} lists {len(twice)} pictures more than once, the first is {twice[0] if twice else ''}.",
-    )
-    classes = sorted({r["label"] for r in rows})
-    check_names(classes, str(file))
-    number = {c: i for i, c in enumerate(classes)}
-    keep, dropped = keep_existing(file.parent, names, file.name, missing)
-    found = Found(
-        Names(names[i] for i in keep),
-        np.array([number[rows[i]["label"]] for i in keep]),
-        np.array([given[i] for i in keep], dtype="<U5"),
-        classes,
-    )
-    label, classes, notes = _without_empty(found)
+    """Pictures listed in a CSV file with the columns path, label and, if wanted, split.
+
+    `encoding`: see `read_table`; `val_is`: see `settle_parts`.
+    Raises `ValueError`, naming the line, for what does not fit."""
+    table = read_table(path, encoding)
+    found, dropped = _listed_pictures(table, missing)
+    label, class_names, notes = _without_empty(found)
     parts, said = settle_parts(found.split, label, val_is, seed)
-    return ImageSet(
-        file.stem,
-        FileImages(file.parent, found.names, max_pixels),
-        label,
-        classes,
-        parts,
-        templates,
-        flip,
-        notes + dropped + said,
-    )
+    images = FileImages(table.path.parent, found.names, max_pixels)
+    notes = notes + dropped + said
+    return ImageSet(table.path.stem, images, label, class_names, parts, templates, flip, notes)
 
 # %% ../nbs/03_files.ipynb #68b705ea
 def unreadable(images: ImageSet, workers: int | None = None, block: int = 256) -> list[Problem]:
     "(name, reason) of every picture that cannot be opened; all are opened, a block at a time."
     names = images.names
-    found: list[Problem] = []
 
-    def bad(i):
+    def problem(i: int) -> Problem | None:
         try:
             images.images[i]
-        except UnreadableImage as e:
-            return names[i], e.reason
-        except (ValueError, OSError) as e:
-            return names[i], str(e)
+        except UnreadableImage as error:
+            return names[i], error.reason
+        except (ValueError, OSError) as error:
+            return names[i], str(error)
+        return None
 
+    found: list[Problem] = []
     with concurrent.futures.ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
-        for i in range(0, len(images), block):
-            found += filter(None, pool.map(bad, range(i, min(i + block, len(images)))))
+        for start in range(0, len(images), block):
+            rows = range(start, min(start + block, len(images)))
+            found += [one for one in pool.map(problem, rows) if one]
     return found
 
 
 def _doubles(images: ImageSet, hashes: Sequence[str]) -> dict[str, list[str]]:
+    "The names of pictures whose content stands in a later part too, or in another class."
     keys = np.asarray(hashes)
+    found = copies(keys, images.split)
+    _, group = np.unique(keys, return_inverse=True)
+    n_classes = len(images.class_names)
+    content_of_pair = (
+        np.unique(group * n_classes + images.label) // n_classes
+    )  # one entry a content and class
+    mixed = np.flatnonzero(np.bincount(content_of_pair)[group] > 1)
+    if len(mixed):
+        found["same content, different class"] = mixed
     names = images.names
-    across = {k: [names[int(i)] for i in rows] for k, rows in copies(keys, images.split).items()}
-    _, group, size = np.unique(keys, return_inverse=True, return_counts=True)
-    mixed = (
-        [
-            names[int(i)]
-            for i in np.flatnonzero(size[group] > 1)
-            if len(set(images.label[group == group[i]])) > 1
-        ]
-        if (size > 1).any()
-        else []
-    )
-    return {k: v for k, v in {**across, "same content, different class": mixed}.items() if v}
+    return {kind: [names[int(i)] for i in rows] for kind, rows in found.items()}
+
+# %% ../nbs/03_files.ipynb #5b919d65
+def _per_class(images: ImageSet) -> dict[str, dict[str, int]]:
+    "For each part that has images, their number in each class."
+    counts = {}
+    for part in PARTS:
+        of_part = images.label[images.split == part]
+        if len(of_part):
+            n_each = np.bincount(of_part, minlength=len(images.class_names)).tolist()
+            counts[part] = dict(zip(images.class_names, n_each))
+    return counts
 
 
 def check_images(images: ImageSet, decode: bool = True) -> dict[str, Any]:
-    "Counts per part and class, unreadable pictures, content in two parts or two classes, hash, notes; `ok` when nothing is wrong. `decode=False` opens no picture."
+    """The health of an image set, ready for JSON; `ok` when nothing is wrong. `decode=False` opens no picture.
+
+    Counts per part and class, unreadable pictures, content in two parts or two classes, the set's hash and notes."""
     hashes = images.image_hashes()
-    per = {
-        p: {
-            c: int(n)
-            for c, n in zip(
-                images.class_names,
-                np.bincount(images.label[images.split == p], minlength=len(images.class_names)),
-            )
-        }
-        for p in PARTS
-        if (images.split == p).any()
-    }
+    per_class = _per_class(images)
     bad = unreadable(images) if decode else []
     doubles = _doubles(images, hashes)
-    dropped = [n for n in images.notes if n.startswith("dropped")]
+    dropped = [note for note in images.notes if note.startswith("dropped")]
     return dict(
         name=images.name,
         images=len(images),
         classes=len(images.class_names),
-        parts={p: sum(of.values()) for p, of in per.items()},
-        per_class=per,
+        parts={part: sum(counts.values()) for part, counts in per_class.items()},
+        per_class=per_class,
         content=images.content,
         decoded=decode,
         unreadable=bad,
@@ -626,32 +768,31 @@ def check_images(images: ImageSet, decode: bool = True) -> dict[str, Any]:
         ok=not (bad or doubles or dropped),
     )
 
+# %% ../nbs/03_files.ipynb #6bd00a5c
+def _block(title: str, items: Sequence[str], most: int) -> list[str]:
+    "A title and at most so many lines below it; nothing where there are no items."
+    if not items:
+        return []
+    more = [f"  ... and {len(items) - most} more"] if len(items) > most else []
+    return [title, *(f"  {item}" for item in items[:most]), *more]
 
-def format_report(r: dict[str, Any], most: int = 20) -> str:
+
+def _verdict(report: dict[str, Any]) -> str:
+    if not report["ok"]:
+        return "NOT in order"
+    return "nothing is wrong" if report["decoded"] else "nothing is wrong (no picture was opened)"
+
+
+def format_report(report: dict[str, Any], most: int = 20) -> str:
     "A health report as text; long lists are cut after `most` names."
-
-    def block(title, items):
-        return (
-            [title]
-            + [f"  {o}" for o in items[:most]]
-            + [f"  ... and {len(items) - most} more"] * (len(items) > most)
-            if items
-            else []
-        )
-
-    span = {p: (min(of.values()), max(of.values())) for p, of in r["per_class"].items()}
-    lines = [f"{r['name']}: {r['images']} images, {r['classes']} classes, content {r['content']}"]
-    lines += [f"  {p:6s} {n} images, {span[p][0]} to {span[p][1]} a class" for p, n in r["parts"].items()]
-    lines += block("note:", r["notes"]) + block(
-        f"{len(r['unreadable'])} unreadable:", [f"{p}: {why}" for p, why in r["unreadable"]]
-    )
-    for kind, names in r["duplicates"].items():
-        lines += block(f"{len(names)} copies, {kind}:", names)
-    return "\n".join(
-        lines
-        + [
-            "nothing is wrong" + ("" if r["decoded"] else " (no picture was opened)")
-            if r["ok"]
-            else "NOT in order"
-        ]
-    )
+    size = f"{report['images']} images, {report['classes']} classes"
+    lines = [f"{report['name']}: {size}, content {report['content']}"]
+    for part, n in report["parts"].items():
+        counts = report["per_class"][part].values()
+        lines.append(f"  {part:6s} {n} images, {min(counts)} to {max(counts)} a class")
+    lines += _block("note:", report["notes"], most)
+    bad = [f"{name}: {reason}" for name, reason in report["unreadable"]]
+    lines += _block(f"{len(bad)} unreadable:", bad, most)
+    for kind, names in report["duplicates"].items():
+        lines += _block(f"{len(names)} copies, {kind}:", names, most)
+    return "\n".join([*lines, _verdict(report)])

@@ -4,54 +4,59 @@
 
 # %% auto #0
 __all__ = ['VALIDATION', 'row_keys', 'copies', 'Protocol', 'draw', 'image_protocol', 'Listing', 'read_json_split',
-           'write_listing', 'read_listing', 'match', 'missing_sentence', 'settle_missing', 'found_rows', 'read_draw',
+           'write_listing', 'read_listing', 'match', 'settle_missing', 'found_rows', 'same_classes', 'read_draw',
            'write_draw', 'kept_draw']
 
 # %% ../nbs/02_splits.ipynb #7ce39e4f
+import hashlib
 import json
 import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Sequence
+from typing import Any, Sequence
 
 import numpy as np
 from .core import atomic_path, content_hash, need, pick
-from .data import PARTS, FewShotSplit, ImageSet, few_shot_split
+from .data import PARTS, FewShotSplit, ImageSet, count_parts, few_shot_split
 
 # %% ../nbs/02_splits.ipynb #8bfece0e
-def row_keys(x: np.ndarray, block: int = 8192) -> np.ndarray:
-    "A 64-bit key (n,) for each row of a matrix (n, d): equal rows, taken as float32, have equal keys; others differ but for a chance of 2^-64."
-    odd = np.random.default_rng(0).integers(0, 2**63, size=np.shape(x)[1], dtype=np.uint64) * np.uint64(
-        2
-    ) + np.uint64(1)
-    bits = (
-        np.ascontiguousarray(x[i : i + block], dtype=np.float32).view(np.uint32)
-        for i in range(0, len(x), block)
-    )
+_KEY_BYTES = 16
 
-    def mix(b):
-        b = (b.astype(np.uint64) + np.uint64(1)) * odd
-        return ((b ^ (b >> np.uint64(31))) * odd).sum(1, dtype=np.uint64)
 
-    return np.concatenate([mix(b) for b in bits])
+def row_keys(rows: np.ndarray | Sequence[str]) -> np.ndarray:
+    """A key (n,) of 16 bytes for each row of a matrix (n, d) or each of n texts, equal where the content is equal.
+
+    Rows of numbers are compared bit by bit as float32. The keys are the beginnings of SHA-256 hashes: they can be
+    sorted, compared and stored, and never change. Raises `ValueError` for anything else than a matrix or texts."""
+    if len(rows) and isinstance(rows[0], str):
+        contents = (text.encode("utf-8", "surrogatepass") for text in rows)
+    else:
+        need(np.ndim(rows) == 2, f"row_keys needs a matrix (n, d) or texts, not shape {np.shape(rows)}.")
+        contents = (np.ascontiguousarray(row, dtype=np.float32) for row in rows)
+    digests = (hashlib.sha256(content).digest()[:_KEY_BYTES] for content in contents)
+    return np.frombuffer(b"".join(digests), dtype=f"V{_KEY_BYTES}")
+
+# %% ../nbs/02_splits.ipynb #3066b0af
+_BORDERS = (("train", "test"), ("train", "val"), ("val", "test"))
 
 
 def copies(keys: np.ndarray, split: np.ndarray, within_train: bool = False) -> dict[str, np.ndarray]:
-    """Rows whose content also stands in a part further on the way train -> val -> test, as {'train = test': rows, ...} (empty: none).
+    """Rows whose content also stands in a part further on the way train -> val -> test, as {'train = test': rows, ...}.
 
-    Such a row is on the side that must give way, so that the test part stays as it is. `within_train`: also the repeats inside the training part."""
+    Empty where there are none. `keys` (n,): from `row_keys`, or the images' hashes.
+    `within_train`: also the repeats inside the training part."""
     _, group = np.unique(keys, return_inverse=True)
-    in_part = {p: np.bincount(group, split == p).astype(int) for p in PARTS}
-    found = {
-        f"{a} = {b}": np.flatnonzero((split == a) & (in_part[b][group] > 0))
-        for a, b in (("train", "test"), ("train", "val"), ("val", "test"))
-    }
+    in_part = {part: np.bincount(group, split == part).astype(int) for part in PARTS}
+    found = {}
+    for early, late in _BORDERS:
+        also_late = in_part[late][group] > 0
+        found[f"{early} = {late}"] = np.flatnonzero((split == early) & also_late)
     if within_train:
         rows = np.flatnonzero(split == "train")
         first = np.unique(group[rows], return_index=True)[1]
         found["train = train"] = np.delete(rows, first)
-    return {k: v for k, v in found.items() if len(v)}
+    return {kind: rows for kind, rows in found.items() if len(rows)}
 
 # %% ../nbs/02_splits.ipynb #c8139083
 VALIDATION = {"few": "min(K,4) images a class", "all": "the whole validation part", "test": "the test part"}
@@ -59,9 +64,11 @@ VALIDATION = {"few": "min(K,4) images a class", "all": "the whole validation par
 
 @dataclass
 class Protocol:
-    """Which images may be learned from, selected on and measured on: `label` and `split` (n,), `class_names` (C,), `keys` (n,) of content, `names` (n,) of images.
+    """Which images may be learned from, selected on and measured on.
 
-    Raises `ValueError` for content in two parts unless `duplicates` is 'drop', and for `validation` 'test' or 'all' unless `style` is 'paper'."""
+    `label` and `split` (n,), `class_names` (C,), `keys` (n,) of content, `names` (n,) of images.
+    Raises `ValueError` for content in two parts unless `duplicates` is 'drop', and for `validation` 'test' or 'all'
+    unless `style` is 'paper'."""
 
     label: np.ndarray
     split: np.ndarray
@@ -84,57 +91,56 @@ class Protocol:
             "Use validation='few', or say style='paper' to have every row marked.",
         )
         need(
-            self.validation != "all" or (self.split == "val").any(),
+            self.validation != "all" or self.has_val,
             f"{self.name} has no validation part: validation='all' has nothing to take.",
         )
-        need(
-            self.keys is None or len(self.keys) == len(self.split),
-            f"{self.name}: {0 if self.keys is None else len(self.keys)} keys for {len(self.split)} images.",
-        )
+        n_keys = len(self.split) if self.keys is None else len(self.keys)
+        need(n_keys == len(self.split), f"{self.name}: {n_keys} keys for {len(self.split)} images.")
         if self.duplicates == "error" and self.copies:
-            raise ValueError(self._refusal())
+            raise ValueError(_refusal(self))
+
+    @property
+    def has_val(self) -> bool:
+        return bool((self.split == "val").any())
 
     @cached_property
     def copies(self) -> dict[str, np.ndarray]:
         "Rows to be set aside because their content stands on the other side of a border too."
         if self.keys is None:
             return {}
-        return copies(
-            np.asarray(self.keys),
-            self.split,
-            within_train=not (self.split == "val").any() or self.validation == "test",
-        )
+        train_gives_both = not self.has_val or self.validation == "test"
+        return copies(np.asarray(self.keys), self.split, within_train=train_gives_both)
 
     @cached_property
     def aside(self) -> np.ndarray:
         "Sorted row numbers that are never drawn (copies of images of a later part)."
         return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *self.copies.values()]))
 
-    def _refusal(self) -> str:
-        kind, rows = next(iter(self.copies.items()))
-        a, b = kind.split(" = ")
-        shown = ", ".join(str(self.names[i] if self.names is not None else f"row {i}") for i in rows[:10])
-        return (
-            f"{self.name}: {len(rows)} images of the {a} part stand in the {b} part too ({shown}{', ...' if len(rows) > 10 else ''}): "
-            "remove them, or use duplicates='drop' to set them aside."
-        )
-
     @property
     def hash(self) -> str:
         "Names the parts, what is set aside and the rules."
-        return content_hash(
-            self.label, np.asarray(self.split).astype(str), self.aside, self.style, self.validation
-        )
+        parts = np.asarray(self.split).astype(str)
+        return content_hash(self.label, parts, self.aside, self.style, self.validation)
+
+# %% ../nbs/02_splits.ipynb #6b1d9444
+def _refusal(p: Protocol) -> str:
+    "What is said when copies are not set aside: how many, between which parts, and the first ten names."
+    kind, rows = next(iter(p.copies.items()))
+    early, late = kind.split(" = ")
+    names = [f"row {i}" if p.names is None else str(p.names[i]) for i in rows[:10]]
+    shown = ", ".join(names + ["..."] * (len(rows) > 10))
+    return (
+        f"{p.name}: {len(rows)} images of the {early} part stand in the {late} part too ({shown}): "
+        "remove them, or use duplicates='drop' to set them aside."
+    )
 
 # %% ../nbs/02_splits.ipynb #0d8eb92c
 def _said(p: Protocol) -> list[str]:
     "What each row must tell about a protocol: the style, and how many images were set aside for which reason."
     style = [f"validation on {VALIDATION[p.validation]}"] if p.style == "paper" else []
-    return (
-        style
-        + [o if len(o) < 160 else o[:157] + "..." for o in p.notes]
-        + [f"{len(rows)} {kind.split()[0]} images set aside ({kind})" for kind, rows in p.copies.items()]
-    )
+    notes = [note if len(note) < 160 else note[:157] + "..." for note in p.notes]
+    aside = [f"{len(rows)} {kind.split()[0]} images set aside ({kind})" for kind, rows in p.copies.items()]
+    return style + notes + aside
 
 
 def draw(p: Protocol, shots: int, seed: int, on_short: str = "error") -> FewShotSplit:
@@ -142,15 +148,16 @@ def draw(p: Protocol, shots: int, seed: int, on_short: str = "error") -> FewShot
     s = few_shot_split(p.label, p.split, shots, seed, p.class_names, on_short, p.aside, tuple(_said(p)))
     if p.style == "clean":
         return s
-    kept = np.arange(len(p.class_names)) if s.classes is None else s.classes
-    part = {
-        "few": s.val,
-        "all": np.setdiff1d(np.flatnonzero((p.split == "val") & np.isin(p.label, kept)), p.aside),
-        "test": s.test,
-    }[p.validation]
-    return FewShotSplit(shots, seed, s.train, part, s.test, s.classes, "paper", s.notes)
+    val = s.val
+    if p.validation == "test":
+        val = s.test
+    elif p.validation == "all":
+        kept = np.arange(len(p.class_names)) if s.classes is None else s.classes
+        whole = np.flatnonzero((p.split == "val") & np.isin(p.label, kept))
+        val = np.setdiff1d(whole, p.aside)
+    return FewShotSplit(shots, seed, s.train, val, s.test, s.classes, "paper", s.notes)
 
-
+# %% ../nbs/02_splits.ipynb #1fc0194e
 def image_protocol(images: ImageSet, **options) -> Protocol:
     "The protocol of an image set, compared by the content hashes of its images; `options` as in `Protocol`."
     return Protocol(
@@ -167,207 +174,235 @@ def image_protocol(images: ImageSet, **options) -> Protocol:
 # %% ../nbs/02_splits.ipynb #1081507c
 @dataclass
 class Listing:
-    "Images by name: `names`, `label` (n,), `split` (n,) of train/val/test; `class_names` (C,); `source` for messages; `head` of a split file."
+    "Images by name: `names`, `label` and `split` (n,) of train/val/test, `class_names` (C,)."
 
     names: Sequence[str]
     label: np.ndarray
     class_names: list[str]
     split: np.ndarray
-    source: str = "listing"
-    head: dict[str, str] = field(default_factory=dict)
+    source: str = "listing"  # the word for it in messages
+    head: dict[str, str] = field(default_factory=dict)  # what a split file says about itself
 
     def __len__(self):
         return len(self.names)
 
     def __repr__(self):
         return (
-            f"{self.source}: {len(self)} images ("
-            + ", ".join(f"{(self.split == s).sum()} {s}" for s in PARTS if (self.split == s).any())
-            + f"), {len(self.class_names)} classes"
+            f"{self.source}: {len(self)} images ({count_parts(self.split)}), {len(self.class_names)} classes"
         )
 
 
 def _listing(rows: Sequence[tuple[str, int, str, str]], source: str) -> Listing:
     "A listing of (name, label, class name, part) rows; a label must keep one class name."
-    names_of: dict[int, str] = {}
-    for name, y, c, _ in rows:
+    need(rows, f"{source} lists no image.")
+    class_of: dict[int, str] = {}
+    for name, label, class_name, _ in rows:
+        first = class_of.setdefault(label, class_name)
         need(
-            names_of.setdefault(y, c) == c,
-            f"{source}: label {y} is called {names_of[y]!r} and {c!r} (at {name}).",
+            first == class_name,
+            f"{source}: label {label} is called {first!r} and {class_name!r} (at {name}).",
         )
-    labels = sorted(names_of)
-    need(labels, f"{source} lists no image.")
+    labels = sorted(class_of)
     need(
         labels == list(range(len(labels))),
-        f"{source}: labels must be 0 to {len(labels) - 1} without a hole, but go from {labels[0]} to {labels[-1]}.",
+        f"{source}: labels must be 0 to {len(labels) - 1} without a hole, "
+        f"but go from {labels[0]} to {labels[-1]}.",
     )
-    return Listing(
-        [r[0] for r in rows],
-        np.array([r[1] for r in rows], dtype=np.int64),
-        [names_of[y] for y in labels],
-        np.array([r[3] for r in rows], dtype="<U5"),
-        source,
-    )
+    names, label, _, split = zip(*rows)
+    return Listing(list(names), np.array(label), [class_of[c] for c in labels], np.array(split), source)
 
 # %% ../nbs/02_splits.ipynb #bce65e56
 def _read_json(path) -> dict:
     need(Path(path).is_file(), f"There is no split file {path}: check the path.")
     try:
-        d = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as e:
-        raise ValueError(f"The split file {path} is damaged ({e}): get it again.") from None
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"The split file {path} is damaged ({error}): get it again.") from None
     need(
-        isinstance(d, dict) and "train" in d,
+        isinstance(content, dict) and "train" in content,
         f"The split file {path} has no list 'train': it is no split_zhou_*.json and no shot_K-seed_S.json.",
     )
-    return d
+    return content
+
+
+def _json_entry(entry: Any) -> tuple[str, int, str]:
+    "(name, label, class name) of CoOp's list of three, or of Lin et al.'s dictionary."
+    if isinstance(entry, dict):
+        name, label, class_name = entry["impath"], entry["label"], entry["classname"]
+    else:
+        name, label, class_name = entry
+    return str(name).replace("\\", "/"), int(label), str(class_name)
 
 
 def read_json_split(path) -> Listing:
-    """CoOp's split_zhou_*.json (lists of [path, label, class name]) or Lin et al.'s shot_K-seed_S.json (data: impath, label, classname).
+    """The listing in CoOp's split_zhou_*.json or in Lin et al.'s shot_K-seed_S.json.
 
+    CoOp has lists of [path, label, class name], Lin et al. have data: impath, label, classname.
     Raises `ValueError`, naming the file, when it is absent, damaged or of another form."""
     rows = []
-    for part, of in _read_json(path).items():
+    for part, content in _read_json(path).items():
         need(part in PARTS, f"{path}: unknown part {part!r}, known are train, val, test.")
-        for r in of["data"] if isinstance(of, dict) and "data" in of else of:
+        has_data = isinstance(content, dict) and "data" in content
+        for entry in content["data"] if has_data else content:
             try:
-                name, y, c = (r["impath"], r["label"], r["classname"]) if isinstance(r, dict) else r
-                rows.append((str(name).replace("\\", "/"), int(y), str(c), part))
+                rows.append((*_json_entry(entry), part))
             except (ValueError, KeyError, TypeError):
                 raise ValueError(
-                    f"{path}: an entry of {part!r} is not [path, label, class name] but {str(r)[:80]}."
+                    f"{path}: an entry of {part!r} is not [path, label, class name] but {str(entry)[:80]}."
                 ) from None
     return _listing(rows, Path(path).name)
 
 # %% ../nbs/02_splits.ipynb #bc90e0c7
-def _quote(s: str) -> str:
-    return json.dumps(str(s), ensure_ascii=False)[1:-1]
+_FIRST_LINE = "# cmm_nb split, hash: "
 
 
-def _unquote(s: str) -> str:
-    return json.loads(f'"{s}"')
+def _quote(text: str) -> str:
+    return json.dumps(str(text), ensure_ascii=False)[1:-1]
+
+
+def _unquote(text: str) -> str:
+    return json.loads(f'"{text}"')
 
 
 def write_listing(listing: Listing, path) -> Path:
     "Write a listing as a text file (head, then part, class and image name on each line), whole or not at all."
-    body = [
-        f"{s}\t{_quote(listing.class_names[y])}\t{_quote(n)}"
-        for n, y, s in zip(listing.names, listing.label, listing.split)
-    ]
     head = {"classes": json.dumps(list(listing.class_names), ensure_ascii=False)} | listing.head
-    lines = [f"# {k}: {' '.join(str(v).splitlines())}" for k, v in head.items()] + body
+    lines = [f"# {key}: {' '.join(str(value).splitlines())}" for key, value in head.items()]
+    for name, y, part in zip(listing.names, listing.label, listing.split):
+        lines.append(f"{part}\t{_quote(listing.class_names[y])}\t{_quote(name)}")
+    text = "\n".join([_FIRST_LINE + content_hash(lines), *lines, ""])
     with atomic_path(path) as tmp:
-        tmp.write_bytes(os.fsencode("\n".join([f"# cmm_nb split, hash: {content_hash(lines)}", *lines, ""])))
+        tmp.write_bytes(os.fsencode(text))
     return Path(path)
+
+# %% ../nbs/02_splits.ipynb #7cbcfc98
+def _sound_lines(path) -> list[str]:
+    "The lines after the first, which holds their hash; `ValueError` when the file is absent, foreign or was changed."
+    need(Path(path).is_file(), f"There is no split file {path}: check the path.")
+    text = os.fsdecode(Path(path).read_bytes()).replace("\r\n", "\n")
+    first, *lines = text.split("\n")
+    lines = lines[:-1]
+    need(
+        first.startswith(_FIRST_LINE),
+        f"{path} is no split file of this project: its first line must begin with {_FIRST_LINE.strip()!r}.",
+    )
+    need(
+        first.removeprefix(_FIRST_LINE) == content_hash(lines),
+        f"The split file {path} was changed or cut short after it was written: its hash does not match. "
+        "Get it again, or delete it to draw anew.",
+    )
+    return lines
 
 
 def read_listing(path) -> Listing:
-    "A listing from `write_listing` or from one of the two JSON formats; `ValueError` when it is absent, was edited, or is cut short."
+    """A listing from `write_listing` or from one of the two JSON formats.
+
+    Raises `ValueError` when it is absent, was edited, or is cut short."""
     if Path(path).suffix == ".json":
         return read_json_split(path)
-    need(Path(path).is_file(), f"There is no split file {path}: check the path.")
-    first, *lines = os.fsdecode(Path(path).read_bytes()).replace("\r\n", "\n").split("\n")
-    lines = lines[:-1]
-    need(
-        first.startswith("# cmm_nb split, hash: "),
-        f"{path} is no split file of this project: its first line must begin with '# cmm_nb split, hash:'.",
-    )
-    need(
-        first.rpartition(" ")[2] == content_hash(lines),
-        f"The split file {path} was changed or cut short after it was written: its hash does not match. Get it again, or delete it to draw anew.",
-    )
-    n = next((i for i, l in enumerate(lines) if not l.startswith("# ")), len(lines))
-    head = dict(l[2:].split(": ", 1) for l in lines[:n])
-    classes = json.loads(head.pop("classes"))
-    number = {c: i for i, c in enumerate(classes)}
-    parts, cs, names = zip(*(l.split("\t") for l in lines[n:])) if lines[n:] else ((), (), ())
+    lines = _sound_lines(path)
+    n_head = next((i for i, line in enumerate(lines) if not line.startswith("# ")), len(lines))
+    head = dict(line[2:].split(": ", 1) for line in lines[:n_head])
+    class_names = json.loads(head.pop("classes"))
+    number = {class_name: i for i, class_name in enumerate(class_names)}
+    rows = [line.split("\t") for line in lines[n_head:]]
     return Listing(
-        [_unquote(o) for o in names],
-        np.array([number[_unquote(c)] for c in cs], dtype=np.int64),
-        classes,
-        np.array(parts, dtype="<U5"),
+        [_unquote(name) for _, _, name in rows],
+        np.array([number[_unquote(class_name)] for _, class_name, _ in rows], dtype=np.int64),
+        class_names,
+        np.array([part for part, _, _ in rows], dtype="<U5"),
         Path(path).name,
         head,
     )
 
 # %% ../nbs/02_splits.ipynb #c393e246
 def match(names: Sequence[str], known: Sequence[str]) -> np.ndarray:
-    "For each name its row in `known`, leading folders of the name ignored; -1 where it is not there."
-    row = {k: i for i, k in enumerate(known)}
+    "For each name its row (n,) in `known`, leading folders of the name ignored; -1 where it is not there."
+    row_of = {name: row for row, name in enumerate(known)}
 
-    def find(n):
-        while n not in row and "/" in n:
-            n = n.partition("/")[2]
-        return row.get(n, -1)
+    def find(name: str) -> int:
+        while name not in row_of and "/" in name:
+            name = name.partition("/")[2]
+        return row_of.get(name, -1)
 
-    return np.array([find(n) for n in names], dtype=np.int64)
+    return np.array([find(name) for name in names], dtype=np.int64)
 
 
-def missing_sentence(absent: Sequence[str], n: int, what: str, where: str) -> str:
+def _missing_sentence(absent: Sequence[str], n: int, what: str, where: str) -> str:
     "'5243 of 8242 images of WHAT are not in WHERE: ' and the first ten."
-    return f"{len(absent)} of {n} images of {what} are not in {where}: {', '.join(absent[:10])}{', ...' if len(absent) > 10 else ''}"
+    shown = ", ".join([*absent[:10]] + ["..."] * (len(absent) > 10))
+    return f"{len(absent)} of {n} images of {what} are not in {where}: {shown}"
 
-
+# %% ../nbs/02_splits.ipynb #5e848f4f
 def settle_missing(
     there: np.ndarray, names: Sequence[str], what: str, where: str, missing: str = "error"
 ) -> list[str]:
-    "A note about the names that are not `there` (n,); `ValueError` for any unless `missing` is 'drop', and when none is left."
+    """A note about the names that are not `there` (n,) of bool.
+
+    Raises `ValueError` for any unless `missing` is 'drop', and when none is left."""
     pick(missing, ("error", "drop"), "missing")
-    said = missing_sentence([names[i] for i in np.flatnonzero(~there)], len(names), what, where)
+    absent = [names[i] for i in np.flatnonzero(~there)]
+    if not absent and len(names):
+        return []
+    said = _missing_sentence(absent, len(names), what, where)
     need(
-        there.all() or missing == "drop",
+        not absent or missing == "drop",
         f"{said}. Put them there, or use missing='drop' to go on without them.",
     )
     need(there.any(), f"{said}. None is left: is this the right folder?")
-    return [f"dropped: {said}"] * (not there.all())
+    return [f"dropped: {said}"]
 
 
 def found_rows(
     listing: Listing, known: Sequence[str], missing: str = "error", where: str = "the data set"
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    "(entries of the listing that exist, their rows in `known`, what was dropped); `ValueError` for missing images unless `missing` is 'drop'."
+    """(entries of the listing that exist, their rows in `known`, what was dropped).
+
+    Raises `ValueError` for missing images unless `missing` is 'drop'."""
     rows = match(listing.names, known)
-    notes = settle_missing(rows >= 0, listing.names, listing.source, where, missing)
-    return np.flatnonzero(rows >= 0), rows[rows >= 0], notes
+    there = rows >= 0
+    notes = settle_missing(there, listing.names, listing.source, where, missing)
+    return np.flatnonzero(there), rows[there], notes
+
+
+def same_classes(
+    listing: Listing, entries: np.ndarray, label: np.ndarray, class_names: Sequence[str], where: str
+) -> None:
+    "`ValueError` when one of the `entries` (m,) of a listing has another class name than its `label` (m,) here."
+    for entry, y in zip(entries, label):
+        theirs, ours = listing.class_names[listing.label[entry]], class_names[y]
+        need(
+            theirs == ours,
+            f"{listing.source}: {listing.names[entry]} is {theirs!r} there and {ours!r} in {where}: "
+            "these class lists do not belong together.",
+        )
 
 # %% ../nbs/02_splits.ipynb #ccb55391
 def read_draw(path, images: ImageSet, shots: int, seed: int, missing: str = "error") -> FewShotSplit:
     """The few-shot draw in a split file as rows of `images`; a file without test images takes the set's test part.
 
-    Raises `ValueError` for names that are not in the set (unless `missing` is 'drop'), and for a class that the set calls otherwise."""
+    Raises `ValueError` for names that are not in the set (unless `missing` is 'drop'), and for a class that the set
+    calls otherwise."""
     listing = read_listing(path)
     entries, rows, dropped = found_rows(listing, images.names, missing, images.name)
-    for e, r in zip(entries, rows):
-        theirs, ours = listing.class_names[listing.label[e]], images.class_names[images.label[r]]
-        need(
-            theirs == ours,
-            f"{Path(path).name}: {listing.names[e]} is {theirs!r} there and {ours!r} in {images.name}: these class lists do not belong together.",
-        )
-    part = {p: rows[listing.split[entries] == p] for p in PARTS}
-    test = part["test"] if len(part["test"]) else np.flatnonzero(images.split == "test")
-    every = set(images.label[part["train"]].tolist()) == set(range(len(images.class_names)))
-    notes = (
-        json.loads(listing.head["notes"])
-        if "notes" in listing.head
-        else [f"split file {Path(path).name}"] + dropped
-    )
-    return FewShotSplit(
-        shots,
-        seed,
-        part["train"],
-        part["val"],
-        test,
-        None if every else np.unique(images.label[part["train"]]),
-        notes=tuple(notes),
-    )
+    same_classes(listing, entries, images.label[rows], images.class_names, images.name)
+    train, val, test = (rows[listing.split[entries] == part] for part in PARTS)
+    if not len(test):
+        test = np.flatnonzero(images.split == "test")
+    classes = np.unique(images.label[train])
+    every = len(classes) == len(images.class_names)
+    notes = [f"split file {Path(path).name}", *dropped]
+    if "notes" in listing.head:
+        notes = json.loads(listing.head["notes"])
+    return FewShotSplit(shots, seed, train, val, test, None if every else classes, notes=tuple(notes))
 
 # %% ../nbs/02_splits.ipynb #35555b18
 def write_draw(s: FewShotSplit, images: ImageSet, path) -> Path:
     "Write a few-shot draw of `images` as a split file."
     rows = np.concatenate([s.train, s.val, s.test])
-    names = images.names
     parts = np.repeat(PARTS, [len(s.train), len(s.val), len(s.test)])
+    every_name = images.names
+    names = [every_name[int(i)] for i in rows]
     head = {
         "data set": images.name,
         "shots": str(s.shots),
@@ -375,28 +410,30 @@ def write_draw(s: FewShotSplit, images: ImageSet, path) -> Path:
         "draw": s.hash,
         "notes": json.dumps(list(s.notes), ensure_ascii=False),
     }
-    return write_listing(
-        Listing([names[int(i)] for i in rows], images.label[rows], images.class_names, parts, head=head), path
-    )
+    return write_listing(Listing(names, images.label[rows], images.class_names, parts, head=head), path)
 
-
+# %% ../nbs/02_splits.ipynb #c541c87f
 def kept_draw(
     path, protocol: Protocol, images: ImageSet, shots: int, seed: int, on_short: str = "error"
 ) -> FewShotSplit:
-    "The draw in the split file `path` if there is one, else a new one of `protocol`, which is then written there."
+    """The draw in the split file `path` if there is one, else a new one of `protocol`, which is then written there.
+
+    Raises `ValueError` when the file holds another draw, or was drawn from other images."""
     if not Path(path).exists():
         s = draw(protocol, shots, seed, on_short)
         need(s.style == "clean", "A split file keeps clean draws only.")
         write_draw(s, images, path)
         return s
     head = read_listing(path).head
+    of = (head.get("shots"), head.get("seed"))
     need(
-        (head.get("shots"), head.get("seed")) == (str(shots), str(seed)),
-        f"{path} holds the draw of {head.get('shots')} shots and seed {head.get('seed')}, not of {shots} and {seed}: use another file name.",
+        of == (str(shots), str(seed)),
+        f"{path} holds the draw of {of[0]} shots and seed {of[1]}, not of {shots} and {seed}: use another file name.",
     )
     s = read_draw(path, images, shots, seed)
     need(
         s.hash == head["draw"],
-        f"{path} was drawn from {images.name} when its images had another order or number: delete it to draw anew, or take the images of that time.",
+        f"{path} was drawn from {images.name} when its images had another order or number: "
+        "delete it to draw anew, or take the images of that time.",
     )
     return s
