@@ -94,7 +94,7 @@ def _forward(enc: "Encoder", tower: Callable, batch):
     kind = torch.device(enc.device).type
     if kind == "cuda":
         batch = batch.pin_memory()
-    half = contextlib.nullcontext()
+    half: Any = contextlib.nullcontext()
     if enc.precision != "fp32":
         half = torch.autocast(kind, getattr(torch, PRECISIONS[enc.precision]))
     with torch.inference_mode(), few_threads(enc.size), half:
@@ -118,7 +118,7 @@ def embed(
     with tqdm(desc=f"{enc.name}: images", total=progress, disable=not progress, mininterval=1) as bar:
         for batch in batches(ready, batch_size):
             tags, inputs = zip(*batch)
-            flying.append((list(tags), enc.image_rows(inputs)))
+            flying.append((list(tags), enc.image_rows(list(inputs))))
             bar.update(len(tags))
             if len(flying) > (enc.device != "cpu"):
                 landed, rows = flying.popleft()
@@ -208,7 +208,7 @@ class Encoder:
 
         return image if isinstance(image, torch.Tensor) else self.preprocess(trim(image))
 
-    def image_rows(self, inputs: Sequence):
+    def image_rows(self, inputs: list):
         "Raw embeddings (b, dim) of one batch of inputs that `tensor` made: a tensor or an array."
         import torch
 
@@ -248,10 +248,10 @@ ENCODERS: Registry[type[Encoder]] = Registry(
 )
 
 
-def encoder_family(name: str) -> Callable[[type], type]:
+def encoder_family(name: str) -> Callable[[type[Encoder]], type[Encoder]]:
     "Decorator: enter a class below `Encoder` into `ENCODERS`, where `load_encoder` finds it."
 
-    def enter(family: type) -> type:
+    def enter(family: type[Encoder]) -> type[Encoder]:
         is_encoder = isinstance(family, type) and issubclass(family, Encoder)
         need(is_encoder, f"The encoder family {name!r} must be a class below Encoder.")
         family.family = name
