@@ -170,9 +170,10 @@ def save_pack(pack: FeaturePack, path) -> Path:
     strings = {name: [str(s) for s in given] for name, given in _present(pack, _STRINGS).items()}
     with atomic_path(path) as tmp:
         if path.suffix == ".npz":
-            about = dict(logit_scale=pack.logit_scale, meta=json.dumps(pack.meta))
+            meta = json.dumps(pack.meta)
+            everything: dict[str, Any] = {**arrays, **strings, "logit_scale": pack.logit_scale, "meta": meta}
             with open(tmp, "wb") as f:
-                np.savez_compressed(f, **arrays, **strings, **about)
+                np.savez_compressed(f, **everything)
         else:
             from safetensors.numpy import save_file
 

@@ -98,7 +98,7 @@ def _as_bytes(keys: Sequence[bytes]) -> np.ndarray:
 
 
 def _crc(row: np.ndarray) -> int:
-    return zlib.crc32(np.ascontiguousarray(row))
+    return zlib.crc32(np.ascontiguousarray(row).data)
 
 # %% ../nbs/09b_store.ipynb #ef268836
 @dataclass(frozen=True)
