@@ -14,29 +14,43 @@ from .core import need
 # %% ../nbs/08_metrics.ipynb #832b4ad8
 def log_softmax(logits: np.ndarray) -> np.ndarray:
     "Log-probabilities (..., C) of logits, without overflow."
-    s = logits - logits.max(-1, keepdims=True)
-    return s - np.log(np.exp(s).sum(-1, keepdims=True))
+    shifted = logits - logits.max(-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
 
 
 def nll(logits: np.ndarray, y: np.ndarray) -> float:
     "Mean negative log-likelihood, in nats, of labels y (n,) under logits (n, C)."
-    return float(-np.take_along_axis(log_softmax(logits), y[:, None], 1).mean())
+    of_the_truth = np.take_along_axis(log_softmax(logits), y[:, None], 1)
+    return float(-of_the_truth.mean())
 
 # %% ../nbs/08_metrics.ipynb #a9220dfb
 def ece(logits: np.ndarray, y: np.ndarray, bins: int = 15) -> float:
-    "Expected calibration error in 0..1 of logits (n, C): confidence against accuracy in `bins` equal-width bins (Guo et al. 2017)."
+    """Expected calibration error, 0 to 1, of logits (n, C) against labels (n,).
+
+    Confidence against accuracy in `bins` equal-width bins (Guo et al. 2017)."""
     p = np.exp(log_softmax(logits))
     confidence, hit = p.max(-1), p.argmax(-1) == y
-    at = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [abs(hit[at == b].sum() - confidence[at == b].sum()) for b in np.unique(at)]
+    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = []
+    for b in np.unique(bin_of):
+        inside = bin_of == b
+        gaps.append(abs(hit[inside].sum() - confidence[inside].sum()))
     return float(sum(gaps) / len(y))
 
 # %% ../nbs/08_metrics.ipynb #851c9cd5
 def evaluate(logits, y) -> dict[str, Any]:
-    "accuracy, per_class_accuracy (list, None for a class without images), nll and ece of logits (n, C) against labels (n,)."
-    s, y = (np.asarray(o.detach().cpu() if hasattr(o, "detach") else o) for o in (logits, y))
-    need(len(s) == len(y) > 0, f"{len(s)} rows of logits for {len(y)} labels.")
-    s = s.astype(np.float64)
-    hit = s.argmax(-1) == y
-    per_class = [float(hit[y == c].mean()) if (y == c).any() else None for c in range(s.shape[1])]
-    return dict(accuracy=float(hit.mean()), per_class_accuracy=per_class, nll=nll(s, y), ece=ece(s, y))
+    """accuracy, per_class_accuracy (list, None for a class without images), nll and ece.
+
+    `logits` (n, C), `y` (n,): arrays or tensors. Raises `ValueError` when they are not equally many, or none."""
+    arrays = [a.detach().cpu() if hasattr(a, "detach") else a for a in (logits, y)]
+    scores, y = map(np.asarray, arrays)
+    need(len(scores) == len(y) > 0, f"{len(scores)} rows of logits for {len(y)} labels.")
+    scores = scores.astype(np.float64)
+    hit = scores.argmax(-1) == y
+    of_class = [hit[y == c] for c in range(scores.shape[1])]
+    return dict(
+        accuracy=float(hit.mean()),
+        per_class_accuracy=[float(hits.mean()) if len(hits) else None for hits in of_class],
+        nll=nll(scores, y),
+        ece=ece(scores, y),
+    )

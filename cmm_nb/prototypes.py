@@ -21,36 +21,39 @@ def prototypes(text_features, order: str = "mean-then-norm"):
 
     'norm-then-mean' makes each template's row a unit row first (Tip-Adapter, OpenAI's zero-shot code)."""
     pick(order, ORDERS, "order")
-    need(
-        text_features.ndim == 3,
-        f"text_features must be (classes, templates, width), not shape {tuple(text_features.shape)}.",
-    )
-    return l2norm((l2norm(text_features) if order == "norm-then-mean" else text_features).mean(1))
+    shape = tuple(text_features.shape)
+    need(len(shape) == 3, f"text_features must be (classes, templates, width), not shape {shape}.")
+    rows = l2norm(text_features) if order == "norm-then-mean" else text_features
+    return l2norm(rows.mean(1))
 
 
 def text_features(encoder, class_names: Sequence[str], templates: Templates) -> list[np.ndarray]:
-    """F of eq 2, the raw text features of every class (M_c, d) under `templates` (whatever `prompts` takes). Classes may have different numbers of sentences.
+    """F of eq 2: the raw text features (M_c, d) of every class under `templates` (whatever `prompts` takes).
 
-    Of `encoder` only `encode_text(sentences, normalize=False)` is asked."""
+    Classes may have different numbers of sentences. Of `encoder` only `encode_text(sentences, normalize=False)`
+    is asked. Raises `ValueError` without class names, and as `prompts` does."""
     need(len(class_names), "No class names given.")
     of_class = prompts(class_names, templates)
     F = encoder.encode_text([s for sentences in of_class for s in sentences], normalize=False)
-    return np.split(F, np.cumsum([len(s) for s in of_class])[:-1])
+    ends = np.cumsum([len(sentences) for sentences in of_class])
+    return np.split(F, ends[:-1])
 
 
 def text_prototypes(
     encoder, class_names: Sequence[str], templates: Templates, order: str = "mean-then-norm"
 ) -> np.ndarray:
     "T0 (C, d) for `class_names` under `templates`: eq 2-4."
-    return np.concatenate(
-        [prototypes(F_c[None], order) for F_c in text_features(encoder, class_names, templates)]
-    )
+    F = text_features(encoder, class_names, templates)
+    return np.concatenate([prototypes(F_c[None], order) for F_c in F])
 
 # %% ../nbs/07_prototypes.ipynb #7d4641dc
 def zero_shot_logits(image, prototypes, logit_scale: float = 100.0):
-    "logit_scale * z T0^T for unit image rows (n, d) and prototypes (C, d): logits (n, C)."
+    """logit_scale * z T0^T for unit image rows (n, d) and prototypes (C, d): logits (n, C).
+
+    Raises `ValueError` for widths that differ."""
     need(
         image.shape[-1] == prototypes.shape[-1],
-        f"Image features are {image.shape[-1]} wide and text prototypes {prototypes.shape[-1]}: both must come from one encoder.",
+        f"Image features are {image.shape[-1]} wide and text prototypes {prototypes.shape[-1]}: "
+        "both must come from one encoder.",
     )
     return logit_scale * image @ prototypes.T
