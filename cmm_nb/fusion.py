@@ -31,16 +31,20 @@ class AlphaSearch(NamedTuple):
 def search_alpha(
     S_cmm, S_clip, y, alphas: Sequence[float] = ALPHAS, logit_scale: float = 100.0, by: str = "accuracy"
 ) -> AlphaSearch:
-    """Choose alpha of eq 14 on validation cosines (n, C) and labels (n,): highest 'accuracy' (first of equals) or lowest 'nll'.
+    """Choose alpha of eq 14 on validation cosines (n, C) and labels (n,).
 
-    Raises `ValueError` without validation images or candidates."""
+    `by` the highest 'accuracy' (first of equals) or the lowest 'nll'. Raises `ValueError` without validation images
+    or candidates."""
     pick(by, ("accuracy", "nll"), "criterion")
     need(len(y) and len(alphas), "Choosing alpha needs at least one validation image and one candidate.")
     grid = torch.tensor(list(alphas), dtype=S_cmm.dtype, device=S_cmm.device).view(-1, 1, 1)
     S = fuse(S_cmm, S_clip, grid)  # (alphas, n, C)
     if by == "accuracy":
-        cost = -(S.argmax(-1) == y).to(S.dtype).mean(-1)
+        values = (S.argmax(-1) == y).to(S.dtype).mean(-1)
+        best = values.argmax()
     else:
-        cost = -(S * logit_scale).log_softmax(-1).gather(-1, y.expand(len(S), -1).unsqueeze(-1)).mean((1, 2))
-    value = -cost if by == "accuracy" else cost
-    return AlphaSearch(float(alphas[int(cost.argmin())]), by, dict(zip(map(float, alphas), value.tolist())))
+        log_p = (S * logit_scale).log_softmax(-1)
+        values = -log_p.gather(-1, y.expand(len(S), -1).unsqueeze(-1)).mean((1, 2))
+        best = values.argmin()
+    table = dict(zip(map(float, alphas), values.tolist()))
+    return AlphaSearch(float(alphas[int(best)]), by, table)

@@ -26,7 +26,9 @@ INITS = ("kaiming_linear", "kaiming", "zeros")
 
 
 def init_map(d: int, how: str = "kaiming_linear", seed: int = 0, layers: int = 1) -> torch.Tensor:
-    "W at the start, (d, d) or (layers, d, d): 'kaiming_linear' U(+-1/sqrt d) as nn.Linear, 'kaiming' N(0, 2/d), or 'zeros'."
+    """W at the start, (d, d) or (layers, d, d).
+
+    'kaiming_linear' is U(-1/sqrt d, 1/sqrt d) as in nn.Linear, 'kaiming' N(0, 2/d), 'zeros' the identity map."""
     pick(how, INITS, "init")
     g = torch.Generator().manual_seed(seed)
     shape = (d, d) if layers == 1 else (layers, d, d)
@@ -42,9 +44,9 @@ def map_nonlinear(z: torch.Tensor, W: torch.Tensor, final_relu: bool = True) -> 
 
     The text leaves open whether a ReLU follows the last layer; `final_relu=False` leaves it out."""
     need(W.ndim >= 3, "A non-linear mapper needs W of shape (..., layers, d, d).")
-    L, h = W.shape[-3], z
-    for i in range(L):
+    layers, h = W.shape[-3], z
+    for i in range(layers):
         h = h + h @ W[..., i, :, :].mT
-        if i < L - 1 or final_relu:
+        if i < layers - 1 or final_relu:
             h = h.relu()
     return l2norm(h)

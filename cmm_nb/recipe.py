@@ -12,8 +12,10 @@ from types import SimpleNamespace
 from typing import Any, Sequence
 
 import torch
-from .methods import method
 from .core import few_threads, need
+from .folds import count_splits, held_out_splits, within_class
+from .folds import within_class as _within  # noqa: F401  # MERGE: remove
+from .methods import method
 from .tasks import Fitted, Task
 from .training import cmm_embedding, cmm_logits
 from torch.nn.functional import cross_entropy, normalize, one_hot
@@ -31,27 +33,19 @@ def _right(M):
     l, E = torch.linalg.eigh((M.T @ M).double())
     return l.flip(0).clamp_min(0).sqrt().to(M), E.flip(1).T.to(M)
 
-
-def _within(X, y, C):
-    "Images minus the mean of their class, and the degrees of freedom that leaves."
-    n = torch.bincount(y, minlength=C).to(X.dtype)
-    M = (
-        torch.zeros(C, X.shape[1], dtype=X.dtype, device=X.device).index_add(0, y, X)
-        / n.clamp_min(1)[:, None]
-    )
-    return X - M[y], len(X) - int((n > 0).sum())
-
 # %% ../nbs/16_recipe.ipynb #b6f5497f
 KINDS = ("plain", "shaped")
 
 
 def cheap_directions(X, y, T0, kind: str = "shaped", text: float = 0.2, noise: float = 0.3):
-    "A (d, d) of the penalty: 'plain' is the identity, 'shaped' drops the common direction, shrinks within-class and favours between-text ones."
+    """A (d, d) of the penalty: 'plain' is the identity.
+
+    'shaped' drops the common direction, shrinks within-class and favours between-text ones."""
     d, C = X.shape[1], len(T0)
     A = torch.eye(d, dtype=X.dtype, device=X.device)
     if kind == "shaped":
         A = _stretch(A, normalize(X.mean(0), dim=0)[None], -torch.ones(1, dtype=X.dtype, device=X.device))
-        R, df = _within(X, y, C)
+        R, df = within_class(X, y, C)
         if df > 0:
             s, Q = _right(R)
             A = _stretch(A, Q, (1 + noise * d * s**2 / (s**2).sum().clamp_min(1e-12)).rsqrt() - 1)
@@ -65,7 +59,7 @@ MAX_P = 64  # W writes into at most this many leading directions of the prototyp
 
 
 def _problem(X, y, T0, kind):
-    "One training set in the coordinates of its answer: u = z AQ (N, r), the prompts' directions P (p, d), and their products."
+    "One training set in the coordinates of its answer: u = z AQ (N, r), the prompts' directions P (p, d), products."
     A = cheap_directions(X, y, T0, kind)
     s, Q = _right(X @ A)
     keep = s > 1e-4 * s[0].clamp_min(1e-6)
@@ -111,7 +105,9 @@ def _cells(device, gamma=GAMMA, sigma=SIGMA):
 
 
 def _knobs(gamma, sigma, scale, train_W=True, train_T=True, alpha=0.0, triplet=0.0, margin=0.1, wscale=0.5):
-    "Numbers per cell as (R, B, 1, 1): g logits per unit score, b and a the size of one unit of V and G; and what the ablations switch."
+    """Numbers per cell as (R, B, 1, 1): g logits per unit score, b and a the size of one unit of V and G.
+
+    The rest is what the ablations switch."""
     g = (gamma * scale.view(-1, 1))[..., None, None]
     b = sigma[None, :, None, None] / g
     return SimpleNamespace(
@@ -185,7 +181,9 @@ def _first_step(q, k, X, scaling):
 
 
 def _descend(q, k, steps: int = 40, X=None, eta=None):
-    "The best X = [V; G] (R, B, C+p, r) after `steps` accelerated steps from W = 0, T = T0 (or from X), for all problems and cells at once; and the step lengths (R, B) to go on with."
+    """The best X = [V; G] (R, B, C+p, r) after `steps` accelerated steps from W = 0, T = T0.
+
+    All problems and cells go side by side. Also the step lengths (R, B), to go on with."""
     R, B, C, p, r = q.U.shape[0], k.g.shape[1], q.Y.shape[-1], q.t0.shape[-1], q.U.shape[-1]
     scaling = _scaling(q, k)
     X = torch.zeros(R, B, C + p, r, dtype=q.U.dtype, device=q.U.device)
@@ -212,7 +210,9 @@ TEMPS = torch.logspace(-2, 1, 25)
 
 
 def _calibrate(L, y):
-    "For logits L (B, n, C): each row's best temperature factor by NLL, with a prior log t ~ N(0, 2), and that NLL summed over images."
+    """For logits L (B, n, C): each row's best temperature factor by NLL, with a prior log t ~ N(0, 2).
+
+    Also that NLL, summed over images."""
 
     def cost(t):
         return (
@@ -239,35 +239,11 @@ def _blind(gamma, kinds: int):
     "Nothing to hold out (one shot, no validation set): the prior, and temperatures that even out the cells."
     return torch.cat([gamma.rsqrt()] * kinds + [gamma.new_ones(1)]), (2 * _prior(gamma, kinds)).softmax(0)
 
-# %% ../nbs/16_recipe.ipynb #6de3d25d
-def _folds(y, F: int, seed: int):
-    "Fold number of every image, classes spread evenly."
-    g = torch.Generator().manual_seed(seed)
-    f = torch.zeros(len(y), dtype=torch.long)
-    for c in y.unique().cpu():
-        i = torch.where(y.cpu() == c)[0]
-        i = i[torch.randperm(len(i), generator=g)]
-        f[i] = (torch.arange(len(i)) + int(torch.randint(0, F, (1,), generator=g))) % F
-    return f.to(y.device)
-
-
-def _n_splits(t: Task, most: int = 4) -> int:
-    "How many times a task can hold something out: once with a validation set, else its folds, at most `most`; 0 at one shot."
-    F = 1 if t.has_val else min(most, int(torch.bincount(t.y).max()))
-    return F if t.has_val or F > 1 else 0
-
-
-def _splits(t: Task):
-    "Pairs (train, held-out): the validation set if there is one, else folds of the support set; none at one shot."
-    if t.has_val:
-        return [((t.X, t.y), (t.X_val, t.y_val))]
-    F = _n_splits(t)
-    f = _folds(t.y, F, t.seed) if F else None
-    return [((t.X[f != i], t.y[f != i]), (t.X[f == i], t.y[f == i])) for i in range(F)]
-
 # %% ../nbs/16_recipe.ipynb #f2303f7f
 def _average(q, k, X, t, w) -> dict[str, torch.Tensor]:
-    "Cells (R kinds, B) and their temperatures and weights, zero-shot last, as one W, T, alpha and factor on the logit scale."
+    """Cells (R kinds, B) as one W, T, alpha and factor on the logit scale.
+
+    Their temperatures `t` and weights `w` have zero-shot last."""
     C = q.Y.shape[-1]
     At = q.AQ.mT
     T = normalize(q.T0 + k.b * (X[..., :C, :] @ At), dim=-1)
@@ -299,7 +275,7 @@ def _held_out(q, k, X, Z):
 def _choose(tasks: Sequence[Task], kinds, steps, switches, eta) -> list[tuple]:
     "Temperatures and weights of kinds x cells + zero-shot for each task of a group."
     gamma, sigma = _cells(tasks[0].device)
-    splits = [_splits(t) for t in tasks]
+    splits = [held_out_splits(t) for t in tasks]
     if not splits[0]:
         return [_blind(gamma, len(kinds)) for _ in tasks]
     problems = [
@@ -386,7 +362,9 @@ def _rows(q, i):
 
 
 def _descend_in_parts(q, k, seed: int, epochs: int = 10, parts: int = 16, momentum: float = 0.9):
-    "X (R, B, C+p, r) for many rows: a full descent on one part, which also measures the step length, then `epochs` shuffled passes in shrinking steps."
+    """X (R, B, C+p, r) for many rows: a full descent on one part, which also measures the step length.
+
+    Then `epochs` shuffled passes in shrinking steps."""
     g = torch.Generator().manual_seed(seed)
     n = q.U.shape[2]
 
@@ -445,7 +423,7 @@ def _fitted(t: Task, state: dict, chosen: tuple, refit: bool, kinds, settings: d
         f"{len(t.y_val)} validation images"
         if t.has_val
         else "folds of the support set"
-        if _n_splits(t)
+        if count_splits(t)
         else "the prior alone (one shot, no validation images)"
     )
     info: dict[str, Any] = dict(
@@ -464,9 +442,9 @@ def _groups(tasks: Sequence[Task], kinds, steps) -> list[list[int]]:
     "Indices of tasks that share their sizes, in parts that fit the work of one batch."
     by: dict = {}
     for i, t in enumerate(tasks):
-        by.setdefault((len(t.X), t.has_val and len(t.X_val), t.n_classes, t.width, _n_splits(t)), []).append(
-            i
-        )
+        by.setdefault(
+            (len(t.X), t.has_val and len(t.X_val), t.n_classes, t.width, count_splits(t)), []
+        ).append(i)
     out = []
     for ids in by.values():
         n = max(1, int(SMALL // _work(tasks[ids[0]], kinds, steps)))
@@ -495,8 +473,9 @@ def fit_cmm(
 ) -> list[Fitted]:
     """CMM (eq 6, 14) with our recipe, for tasks of any size; tasks of equal size are trained side by side.
 
-    `refit`: after choosing, train on support and validation images together. `train_W`, `train_T`, `triplet` (weight of eq 13), `alpha` (weight of CLIP's
-    scores in training) are switches for ablations. Works without validation images. Raises `ValueError` when nothing is trained."""
+    `refit`: after choosing, train on support and validation images together. `train_W`, `train_T`, `triplet` (weight
+    of eq 13), `alpha` (weight of CLIP's scores in training) are switches for ablations. Works without validation
+    images. Raises `ValueError` when nothing is trained."""
     need(train_W or train_T, "Nothing to train: set train_W or train_T.")
     need(steps >= 1, f"steps must be 1 or more, not {steps}.")
     switches = dict(train_W=train_W, train_T=train_T, triplet=triplet, margin=margin, alpha=alpha)

@@ -18,12 +18,14 @@ def triplet_from_scores(S: torch.Tensor, y: torch.Tensor, margin: float = 1.0) -
     at = y.unsqueeze(-1)
     positive = S.gather(-1, at).squeeze(-1)
     negative = S.scatter(-1, at, -torch.inf).amax(-1)
-    return (negative - positive + margin).relu()
+    violation = negative - positive + margin
+    return violation.relu()
 
 
 def triplet_loss(z: torch.Tensor, T: torch.Tensor, y: torch.Tensor, margin: float = 1.0) -> torch.Tensor:
-    """Mean triplet loss, eq 13, of unit rows z (..., n, d), prototypes T (..., C, d) and labels y (..., n); one value per leading index.
+    """Mean triplet loss, eq 13, one value per leading index.
 
-    The margin is in units of cosine distance, 0 to 2."""
+    Unit rows z (..., n, d), prototypes T (..., C, d), labels y (..., n); the margin is in units of cosine distance,
+    0 to 2, and `ValueError` outside."""
     need(0 <= margin <= 2, f"margin is a cosine distance between 0 and 2, not {margin}.")
     return triplet_from_scores(scores(z, T), y, margin).mean(-1)
