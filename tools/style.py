@@ -40,7 +40,9 @@ def functions(tree: ast.AST) -> list[ast.FunctionDef]:
 
 
 def length(function: ast.FunctionDef) -> int:
-    return function.end_lineno - function.lineno + 1
+    "Lines of a function, its decorators included."
+    first = min([function.lineno, *(decorator.lineno for decorator in function.decorator_list)])
+    return function.end_lineno - first + 1
 
 
 def bindings(tree: ast.AST) -> list[str]:
