@@ -6,7 +6,7 @@
 __all__ = ['State', 'Candidates', 'base_state', 'clip_logits', 'head_logits', 'head_embedding', 'choose', 'complete',
            'one_by_one', 'blends', 'default_of', 'closed_form']
 
-# %% ../nbs/16b_choice.ipynb #8c683491
+# %% ../nbs/16b_choice.ipynb #0772bde3
 import itertools
 from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence
 
@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy, normalize
 
 from .tasks import Fitted, Task
 
-# %% ../nbs/16b_choice.ipynb #5ed5a0f5
+# %% ../nbs/16b_choice.ipynb #45b3c3da
 State = dict[str, Tensor]
 
 
@@ -29,7 +29,7 @@ def clip_logits(state: State, z: Tensor) -> Tensor:
     "CLIP's own logits (n, C), logit_scale * z T0^T: zero-shot, and the first term of most methods."
     return state["scale"] * z @ state["T0"].mT
 
-# %% ../nbs/16b_choice.ipynb #5eec275e
+# %% ../nbs/16b_choice.ipynb #9d32e2a4
 def head_logits(state: State, z: Tensor) -> Tensor:
     "logit_scale * z T^T (n, C); the rows of T need not be unit rows."
     return state["scale"] * z @ state["T"].mT
@@ -39,7 +39,7 @@ def head_embedding(state: State, z: Tensor) -> tuple[Tensor, Tensor]:
     "The images as they are, and the head's rows as unit rows."
     return z, normalize(state["T"], dim=-1)
 
-# %% ../nbs/16b_choice.ipynb #f6abd69d
+# %% ../nbs/16b_choice.ipynb #433c5c91
 Candidates = Iterable[tuple[list[dict[str, Any]], Tensor]]
 
 
@@ -72,7 +72,7 @@ def choose(
         info["selected_by"] = f"validation accuracy, equals by NLL, out of {len(settings)}"
     return settings[best], info
 
-# %% ../nbs/16b_choice.ipynb #66e2e617
+# %% ../nbs/16b_choice.ipynb #ee10e133
 def _numbers(settings: Mapping[str, Any], device) -> State:
     "Settings as tensors, for a state."
     return {key: torch.tensor(value, device=device) for key, value in settings.items()}
@@ -97,7 +97,7 @@ def one_by_one(formula: Callable, finish: Callable | None = None) -> Callable[..
 
     return cells
 
-# %% ../nbs/16b_choice.ipynb #1c11a7fa
+# %% ../nbs/16b_choice.ipynb #40dace05
 def blends(
     base: Tensor, extra: Tensor, weights: Sequence[float], **settings
 ) -> Iterator[tuple[list[dict], Tensor]]:
@@ -106,12 +106,11 @@ def blends(
     cells = [settings | dict(weight=weight) for weight in weights]
     yield cells, base + column * extra
 
-# %% ../nbs/16b_choice.ipynb #e7b19f4a
+# %% ../nbs/16b_choice.ipynb #6d788678
 def default_of(default: Mapping[str, Any] | Callable, task: Task) -> dict[str, Any]:
     "The settings for a task where nothing chooses; a default may be a function of the task."
-    if callable(default):
-        default = default(task)
-    return dict(default)
+    settings = default(task) if callable(default) else default
+    return dict(settings)
 
 
 def closed_form(
