@@ -6,7 +6,7 @@
 __all__ = ['FORMAT', 'FORMULA_MODULES_1', 'find_formula', 'formula_name', 'fitted_header', 'fitted_state', 'group', 'fitted_from',
            'write_model', 'read_model', 'is_classifier', 'encoder_card', 'same_encoder']
 
-# %% ../nbs/31c_model_file.ipynb #e63ea9f2
+# %% ../nbs/31c_model_file.ipynb #07d0e820
 import inspect
 import json
 import os
@@ -22,7 +22,7 @@ from .inputs import as_encoder
 from .methods import METHODS
 from .tasks import Fitted
 
-# %% ../nbs/31c_model_file.ipynb #dd2f6d7a
+# %% ../nbs/31c_model_file.ipynb #78a7a68e
 def _is_formula(found: Any) -> bool:
     return inspect.isfunction(found) and list(inspect.signature(found).parameters) == ["state", "z"]
 
@@ -58,7 +58,7 @@ def formula_name(method: str, function: Callable | None) -> str | None:
     )
     return name
 
-# %% ../nbs/31c_model_file.ipynb #f2868699
+# %% ../nbs/31c_model_file.ipynb #4acfa61e
 def fitted_header(fitted: Fitted) -> dict[str, Any]:
     "What a file says of a fitted method beside its state."
     return dict(
@@ -93,7 +93,7 @@ def fitted_from(
     formula, embedding = (find_formula(method, header[role]) for role in ("formula", "embedding"))
     return Fitted(method, formula, state, width, embedding, header["info"])
 
-# %% ../nbs/31c_model_file.ipynb #06965737
+# %% ../nbs/31c_model_file.ipynb #5a10d6bb
 FORMAT = 2  # of the file; a reader refuses a higher one
 
 
@@ -120,7 +120,7 @@ def write_model(path: str | os.PathLike, header: Mapping, tensors: Mapping[str, 
         ) from e
     return path
 
-# %% ../nbs/31c_model_file.ipynb #c0c7b6c0
+# %% ../nbs/31c_model_file.ipynb #8a105feb
 def _contents(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
     "Metadata and arrays of a safetensors file; `ValueError` for any other."
     from safetensors import safe_open
@@ -154,7 +154,7 @@ def read_model(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, np.nd
     )
     return _present_format(header), tensors
 
-# %% ../nbs/31c_model_file.ipynb #83e07667
+# %% ../nbs/31c_model_file.ipynb #df72c33d
 FORMULA_MODULES_1 = ("cmm_nb.training", "cmm_nb.training_free", "cmm_nb.trained")  # of format 1
 
 
