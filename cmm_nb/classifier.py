@@ -51,11 +51,11 @@ from cmm_nb.inputs import (
 from .methods import METHODS, fit_method
 from .metrics import log_softmax
 from cmm_nb.model_file import (
+    arrays_of,
     encoder_card,
     fitted_from,
     fitted_header,
     fitted_state,
-    group,
     read_model,
     same_encoder,
     write_model,
@@ -64,7 +64,7 @@ from .prototypes import text_prototypes
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-# %% ../nbs/32_classifier.ipynb #d03e3222
+# %% ../nbs/32_classifier.ipynb #05819c6b
 _NOT_IN_FILE = (
     "encoder",
     "pretrained",
@@ -99,7 +99,7 @@ def _tensors(c: "CMMClassifier") -> dict[str, np.ndarray]:
     kept = dict(support=c.support_, support_class=c.support_class_, prototypes=c.prototypes_)
     return fitted_state(c.fitted_) | held | kept
 
-# %% ../nbs/32_classifier.ipynb #fb4e38e4
+# %% ../nbs/32_classifier.ipynb #fa97f5d4
 def _params(header: Mapping) -> dict[str, Any]:
     "The parameters with which a file's classifier is made."
     params = header["params"] | dict(class_names=dict(zip(header["classes"], header["names"])))
@@ -123,7 +123,7 @@ def _learned(header: Mapping, tensors: Mapping[str, np.ndarray], device: str) ->
         sources_=header["sources"],
         n_features_in_=width,
         fitted_=fitted_from(header, tensors, width, device),
-        held_=group(tensors, "held") or None,
+        held_=arrays_of(tensors, "held") or None,
         support_=tensors["support"],
         support_class_=tensors["support_class"],
         prototypes_=tensors["prototypes"],
@@ -198,7 +198,7 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         text = self._text(classes, text_features)
         validation = self._validation(X_val, y_val, classes)
         sources = X.paths if isinstance(X, Pictures) else None
-        return self._learn(rows, number, classes, text, sources, validation)
+        return self._learn(rows, number, classes, text, sources, *validation)
 
     def partial_fit(
         self, X: Any, y: Any = None, classes: Any = None, text_features: Any = None
@@ -273,12 +273,12 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         X, y = sort_input(X, y, labelled=True)
         return self._rows(X), class_numbers(y, classes)
 
-    def _learn(self, rows, number, classes, text, sources, validation=(None, None)) -> "CMMClassifier":
+    def _learn(self, rows, number, classes, text, sources, X_val=None, y_val=None) -> "CMMClassifier":
         "Fit the method and its calibration on rows (n, d), then set all learned attributes."
         scale = self.logit_scale or (self.encoder_.logit_scale if self.encoder_ else 100.0)
         how: dict[str, Any] = dict(seed=self.random_state, device=self.device) | (self.settings or {})
         prototypes = class_means(rows, number, len(classes)) if text is None else text
-        fitted = fit_method(self.method, rows, number, prototypes, *validation, scale, **how)
+        fitted = fit_method(self.method, rows, number, prototypes, X_val, y_val, scale, **how)
         held = hold_out(self.method, rows, number, text, scale, **how) if self.calibrate else None
         self.temperature_, self.unit_ = fit_temperature(held), top_unit(fitted, rows)
         self.held_ = held_summary(held)
@@ -409,6 +409,6 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         `ValueError` for a file or an encoder that does not fit."""
         header, tensors = read_model(path)
         classifier = cls(**_params(header), device=device)
-        vars(classifier).update(_learned(header, tensors, device))
+        classifier.__dict__.update(_learned(header, tensors, device))
         classifier.encoder_ = same_encoder(header["encoder"], encoder, pretrained, device, path)
         return classifier

@@ -6,7 +6,7 @@
 __all__ = ['Prediction', 'top_labels', 'cosines', 'nearest_rows', 'draw_explanation', 'held_summary', 'class_report',
            'gap_before_after']
 
-# %% ../nbs/31d_explain.ipynb #83e75a8a
+# %% ../nbs/31d_explain.ipynb #87c62d15
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Mapping, Sequence
@@ -48,7 +48,7 @@ def top_labels(probabilities: np.ndarray, labels: Sequence, top: int) -> list[li
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
     return [[(labels[c], float(p[c])) for c in row] for p, row in zip(probabilities, best)]
 
-# %% ../nbs/31d_explain.ipynb #2cb3ed0c
+# %% ../nbs/31d_explain.ipynb #52af25b1
 def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     "Cosines (n, m) of rows a (n, d) and b (m, d), in float64: one row's do not depend on the others asked with it."
     return l2norm(np.asarray(a, dtype=np.float64)) @ l2norm(np.asarray(b, dtype=np.float64)).T
@@ -89,7 +89,7 @@ def _probability_bars(ax, answer: Prediction, cosine: Mapping[Any, float]) -> No
     ax.set_xlim(0, 1)
     ax.tick_params(axis="x", labelsize=6)
 
-
+# %% ../nbs/31d_explain.ipynb #05cfcdf8
 def draw_explanation(
     picture: Any, answer: Prediction, neighbours: Sequence[tuple], cosine: Mapping[Any, float]
 ) -> Any:
@@ -99,8 +99,9 @@ def draw_explanation(
     import matplotlib.pyplot as plt
 
     k = len(neighbours)
-    shape = dict(figsize=(1.25 * (k + 1) + 2.6, 1.7), width_ratios=[1] * (k + 1) + [2.2])
-    fig, axs = plt.subplots(1, k + 2, layout="constrained", **shape)
+    size = (1.25 * (k + 1) + 2.6, 1.7)
+    widths = [1.0] * (k + 1) + [2.2]
+    fig, axs = plt.subplots(1, k + 2, figsize=size, layout="constrained", width_ratios=widths)
     question = "none of these?" if answer.unknown else f"{answer.label}?"
     _thumbnail(axs[0], picture, question, fontweight="bold")
     for ax, (source, label, cos) in zip(axs[1:-1], neighbours):
@@ -108,7 +109,7 @@ def draw_explanation(
     _probability_bars(axs[-1], answer, cosine)
     return fig
 
-# %% ../nbs/31d_explain.ipynb #ab67109d
+# %% ../nbs/31d_explain.ipynb #b24db42d
 def held_summary(held: HeldOut | None) -> dict[str, np.ndarray] | None:
     "Of h held-out images: their `row` in the support set, the `answer` they got (a class number), their `score`."
     if held is None:
@@ -149,7 +150,7 @@ def class_report(
     rows = [_class_row(c, labels, images[c], held["answer"][truth == c]) for c in range(len(labels))]
     return sorted(rows, key=_to_gain)
 
-# %% ../nbs/31d_explain.ipynb #1e1f771f
+# %% ../nbs/31d_explain.ipynb #7ee9ee7a
 def gap_before_after(
     fitted: Fitted, rows: np.ndarray, prototypes: np.ndarray, number: np.ndarray | None = None, seed: int = 0
 ) -> dict[str, dict[str, float]]:

@@ -7,7 +7,7 @@ __all__ = ['Pictures', 'picture_files', 'class_folders', 'sort_input', 'one_row'
            'class_numbers', 'join_labels', 'check_known', 'text_rows', 'more_text', 'read_templates', 'as_encoder',
            'encode_support']
 
-# %% ../nbs/31b_inputs.ipynb #8021bb14
+# %% ../nbs/31b_inputs.ipynb #beeff088
 import csv
 import os
 import warnings
@@ -78,7 +78,7 @@ def class_folders(folder) -> tuple[list[Path], list[str]]:
     )
     return [Path(folder) / name for name in found.names], [found.class_names[c] for c in found.label]
 
-# %% ../nbs/31b_inputs.ipynb #197e1846
+# %% ../nbs/31b_inputs.ipynb #f49571d0
 def _from_table(X, y) -> tuple[Pictures, Any]:
     "Pictures and labels of a table with the column path and, where `y` is None, label."
     paths = [str(path) for path in X["path"]]
@@ -96,7 +96,7 @@ def _csv_columns(path: Path) -> dict[str, list[str]]:  # MERGE: files.read_table
     columns["path"] = [str(path.parent / name) for name in columns["path"]]
     return columns
 
-# %% ../nbs/31b_inputs.ipynb #33ccfb80
+# %% ../nbs/31b_inputs.ipynb #faa7ea97
 def _from_path(path: Path, y, labelled: bool) -> tuple[Pictures, Any]:
     "Pictures and labels of a .csv file, a picture, or a folder."
     if path.suffix.lower() == ".csv":
@@ -110,7 +110,7 @@ def _from_path(path: Path, y, labelled: bool) -> tuple[Pictures, Any]:
     need(files, f"There is no picture in {path}.")
     return Pictures(files), y
 
-
+# %% ../nbs/31b_inputs.ipynb #d52e3e67
 def _is_picture(item: Any) -> bool:
     from PIL import Image
 
@@ -181,7 +181,7 @@ def label_vector(y: Any, n: int) -> np.ndarray:
     check_classification_targets(y)
     return y
 
-# %% ../nbs/31b_inputs.ipynb #f072b070
+# %% ../nbs/31b_inputs.ipynb #7ae29b54
 def sort_labels(y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
     """`classes` (C,) sorted and class numbers (n,) of labels that `label_vector` accepts.
 
@@ -209,10 +209,10 @@ def names_of(classes: np.ndarray, class_names: Any = None) -> list[str]:
     return [str(name) for name in class_names]
 
 
-def _listed(classes: Sequence) -> str:
+def _listed(classes: np.ndarray) -> str:
     return ", ".join(map(str, classes[:20]))
 
-# %% ../nbs/31b_inputs.ipynb #4dd492d1
+# %% ../nbs/31b_inputs.ipynb #b29f49fc
 def class_numbers(y: Any, classes: np.ndarray) -> np.ndarray:
     "Class numbers (n,) of labels y (n,) among the sorted `classes` (C,); `ValueError` for a label that is none."
     y = np.asarray(y)
@@ -234,7 +234,7 @@ def join_labels(before: np.ndarray, y: np.ndarray) -> np.ndarray:
     )
     return np.concatenate([before, y])
 
-
+# %% ../nbs/31b_inputs.ipynb #f2a584e5
 def check_known(y: Any, classes: np.ndarray) -> None:
     "Warn when some of the test labels `y` are no class; `ValueError` when all of them are none."
     given = {str(label) for label in np.unique(y).tolist()}
@@ -280,7 +280,7 @@ def text_rows(text_features: Any, classes: np.ndarray, width: int) -> np.ndarray
     )
     return T
 
-
+# %% ../nbs/31b_inputs.ipynb #2ed54691
 def more_text(classes: np.ndarray, text: np.ndarray | None, new: Any = None) -> Any:
     """What `text_rows` gets when classes join: the rows `text` (C, d) of `classes` so far, and `new` ones by label.
 
@@ -296,10 +296,9 @@ def read_templates(templates: str | os.PathLike | Sequence[str]) -> list[str]:
     """Templates by a set's name, one sentence, a list, or a .txt file with one sentence a line.
 
     `ValueError` as from `get_templates` and `prompt_file`."""
-    is_one = isinstance(templates, (str, os.PathLike)) and "{}" not in str(templates)
-    if is_one and Path(templates).suffix == ".txt":
-        return get_templates(prompt_file(templates))
-    return get_templates(templates)
+    given: Any = os.fspath(templates) if isinstance(templates, os.PathLike) else templates
+    is_file = isinstance(given, str) and given.endswith(".txt") and "{}" not in given
+    return get_templates(list(prompt_file(given)) if is_file else given)
 
 # %% ../nbs/31b_inputs.ipynb #a676b724
 def as_encoder(encoder: str | Encoder, pretrained: str | None = None, device: str = "cpu") -> Encoder:
