@@ -148,8 +148,9 @@ class _Clouds:
     @cached_property
     def sampled_partners(self) -> tuple[np.ndarray, np.ndarray]:
         "Some of the partners."
-        kept = _some(np.arange(len(self.pairs[0])), self.max_rows, self.seed)
         image, text = self.partners
+        numbers = np.arange(len(image))
+        kept = _some(numbers, self.max_rows, self.seed)
         return image[kept], text[kept]
 
     @cached_property
@@ -157,7 +158,9 @@ class _Clouds:
         "Some rows of each modality; captions keep their partners."
         if self.paired:
             return self.sampled_partners
-        return _some(self.image, self.max_rows, self.seed), _some(self.text, self.max_rows, self.seed)
+        image = _some(self.image, self.max_rows, self.seed)
+        text = _some(self.text, self.max_rows, self.seed)
+        return image, text
 
 # %% ../nbs/21_gap.ipynb #00ec024b
 INF = float("inf")
@@ -203,7 +206,9 @@ _ROWS: dict[str, Callable[[_Clouds], tuple[np.ndarray, np.ndarray]]] = {
 
 
 def _four_pairs(clouds: _Clouds) -> bool:
-    return clouds.pairs is not None and len(clouds.sampled_partners[0]) >= 4
+    if clouds.pairs is None:
+        return False
+    return len(clouds.sampled_partners[0]) >= 4
 
 
 def _no_text_twice(clouds: _Clouds) -> bool:
@@ -315,15 +320,19 @@ def _squared_distance(x: np.ndarray, y: np.ndarray) -> float:
 )
 def _debiased_distance(x, y) -> float:
     "The centroid distance without what sampling adds to its square on average."
-    bias = x.var(0).sum() / (len(x) - 1) + y.var(0).sum() / (len(y) - 1)
-    return max(0.0, _squared_distance(x, y) - bias) ** 0.5
+    bias_x = x.var(0).sum() / (len(x) - 1)
+    bias_y = y.var(0).sum() / (len(y) - 1)
+    squared = _squared_distance(x, y) - (bias_x + bias_y)
+    return max(0.0, squared) ** 0.5
 
 # %% ../nbs/21_gap.ipynb #37888710
 @gap_metric("centroid_cosine", Card("cos(mx, my)", "cosine", -1, 1, 1, "Liang et al. 2022"))
 def centroid_cosine(image, text) -> float:
     "Cosine between mean image and mean text: 1 without a gap, 0 when a mean is zero and has no direction."
     x, y = _both(image, text)
-    return float(l2norm(x.mean(0)) @ l2norm(y.mean(0)))
+    axis_image = l2norm(x.mean(0))
+    axis_text = l2norm(y.mean(0))
+    return float(axis_image @ axis_text)
 
 
 @gap_metric("fisher_ratio", Card("|mx - my|^2 / (tr Sx + tr Sy)", "ratio", 0, INF, 0, "Fisher 1936"))
@@ -340,7 +349,9 @@ _pair_cards = {
 
 @gap_metric(_pair_cards, needs="pairs", rows="partners")
 def _distance_and_cosine_of_pairs(x, y) -> tuple[float, float]:
-    return np.linalg.norm(x - y, axis=1).mean(), (x * y).sum(1).mean()
+    distances = np.linalg.norm(x - y, axis=1)
+    cosines = (x * y).sum(1)
+    return distances.mean(), cosines.mean()
 
 
 @gap_metric(
@@ -349,7 +360,8 @@ def _distance_and_cosine_of_pairs(x, y) -> tuple[float, float]:
 )
 def _unpaired_cosine(x, y, pairs=None) -> float:
     "Mean cosine over all image-text combinations that are no pair, without an n x m matrix."
-    total, count = float(x.sum(0) @ y.sum(0)), len(x) * len(y)
+    total = float(x.sum(0) @ y.sum(0))
+    count = len(x) * len(y)
     if pairs is not None:
         of_image, of_text = pairs
         total -= float((x[of_image] * y[of_text]).sum())
@@ -382,20 +394,29 @@ RMG_VARIANTS = ("authors", "triangle", "sum", "euclidean", "spread")
 def _rmg_terms(x, y, pairs, euclidean: bool) -> tuple[float, float, float]:
     "P, Ix, Iy as mean 1 - cos, or as mean Euclidean distances."
     of_image, of_text = pairs
-    if not euclidean:
-        return 1 - float((x[of_image] * y[of_text]).sum(1).mean()), 1 - cone(x), 1 - cone(y)
+    partner_x, partner_y = x[of_image], y[of_text]
+    if euclidean:
+        between = np.linalg.norm(partner_x - partner_y, axis=1).mean()
+        return float(between), _mean_distance_within(x), _mean_distance_within(y)
+    cosine = (partner_x * partner_y).sum(1).mean()
+    return 1 - float(cosine), 1 - cone(x), 1 - cone(y)
 
-    def within(rows: np.ndarray) -> float:
-        total = sum(np.sqrt(squared).sum() for squared in _blocks(rows, rows))
-        return total / (len(rows) * (len(rows) - 1))
 
-    return float(np.linalg.norm(x[of_image] - y[of_text], axis=1).mean()), within(x), within(y)
+def _mean_distance_within(x) -> float:
+    "Mean Euclidean distance of two different rows."
+    n = len(x)
+    total = 0.0
+    for squared in _blocks(x, x):
+        total += np.sqrt(squared).sum()
+    return total / (n * (n - 1))
 
 
 def _distance_over_spread(x, y) -> float:
     "|mx - my| over the root of the mean total variance."
-    variance = (x.var(0, ddof=1).sum() + y.var(0, ddof=1).sum()) / 2
-    return float(np.linalg.norm(x.mean(0) - y.mean(0)) / np.sqrt(variance))
+    variance_x = x.var(0, ddof=1).sum()
+    variance_y = y.var(0, ddof=1).sum()
+    spread = np.sqrt((variance_x + variance_y) / 2)
+    return float(np.linalg.norm(x.mean(0) - y.mean(0)) / spread)
 
 # %% ../nbs/21_gap.ipynb #a80b51df
 @gap_metric("rmg", Card("P / (P + (Ix + Iy)/2)", "ratio", 0, 1, 0, "Schrodi et al. 2024"), needs="pairs")
@@ -541,7 +562,9 @@ def gaussian_gap_pca2(image, text, seed: int = 0) -> dict[str, float]:
     "KL both ways, their sum and JS between maximum-likelihood Gaussians in PCA-2 (figure 6 of the paper)."
     a, b = pca2(image, text)
     ridge = _small_ridge(a, b)
-    return _divergences(gaussian(a, "none", ridge), gaussian(b, "none", ridge), "pca2", seed)
+    of_image = gaussian(a, "none", ridge)
+    of_text = gaussian(b, "none", ridge)
+    return _divergences(of_image, of_text, "pca2", seed)
 
 
 @gap_metric(_kl_cards("full", "full width, Ledoit-Wolf"))
@@ -549,7 +572,9 @@ def gaussian_gap_full(image, text, shrinkage: str = "ledoit-wolf", seed: int = 0
     "KL both ways, their sum and JS between Gaussians with shrunk covariances in full width."
     x, y = _both(image, text)
     ridge = _small_ridge(x, y)
-    return _divergences(gaussian(x, shrinkage, ridge), gaussian(y, shrinkage, ridge), "full", seed)
+    of_image = gaussian(x, shrinkage, ridge)
+    of_text = gaussian(y, shrinkage, ridge)
+    return _divergences(of_image, of_text, "full", seed)
 
 # %% ../nbs/21_gap.ipynb #537315aa
 _w2_cards = {
@@ -571,17 +596,20 @@ _w2_cards = {
 def _factor(x: np.ndarray) -> np.ndarray:
     "A matrix F (k, d), k <= d, with F^T F = the covariance (divided by n) of rows x (n, d)."
     centred = (x - x.mean(0)) / len(x) ** 0.5
-    return centred if len(x) <= x.shape[1] else np.linalg.qr(centred, mode="r")
+    if len(x) <= x.shape[1]:
+        return centred
+    return np.linalg.qr(centred, mode="r")
 
 
 @gap_metric(_w2_cards)
 def bures_w2(image, text) -> dict[str, float]:
     "W2^2 between the Gaussians of rows (n, d) and (m, d) in full width, split into centroid and shape part."
     x, y = _both(image, text)
-    A, B = _factor(x), _factor(y)
-    nuclear = np.linalg.svd(A @ B.T, compute_uv=False).sum()
-    shape = max(0.0, float((A * A).sum() + (B * B).sum() - 2 * nuclear))
     centroid = _squared_distance(x, y)
+    A, B = _factor(x), _factor(y)
+    traces = (A * A).sum() + (B * B).sum()
+    nuclear = np.linalg.svd(A @ B.T, compute_uv=False).sum()
+    shape = max(0.0, float(traces - 2 * nuclear))
     return dict(w2_squared=centroid + shape, w2_squared_centroid=centroid, w2_squared_shape=shape)
 
 # %% ../nbs/21_gap.ipynb #805e6607
@@ -612,7 +640,9 @@ def sliced_w2(image, text, directions: int = 128, seed: int = 0) -> float:
 def coral(image, text) -> float:
     "Frobenius norm of the difference of the two covariances (Sun & Saenko 2016 use its square over 4 d^2)."
     x, y = _both(image, text)
-    return float(np.linalg.norm(np.cov(x.T, bias=True) - np.cov(y.T, bias=True)))
+    Sx = np.cov(x.T, bias=True)
+    Sy = np.cov(y.T, bias=True)
+    return float(np.linalg.norm(Sx - Sy))
 
 # %% ../nbs/21_gap.ipynb #75a5f5e4
 @gap_metric(
@@ -718,8 +748,9 @@ def linear_separability(image, text, paired: bool | None = None, seed: int = 0) 
     paired = len(x) == len(y) if paired is None else paired
     Z = np.concatenate([x, y])
     Z = (Z - Z.mean(0)) / max(Z.std(0).mean(), 1e-12)
-    is_text = np.repeat([0, 1], [len(x), len(y)])
-    half = _halves(len(x), len(y), paired, seed)
+    n, m = len(x), len(y)
+    is_text = np.repeat([0, 1], [n, m])
+    half = _halves(n, m, paired, seed)
     figures = []
     for test_half in (0, 1):
         train, test = half != test_half, half == test_half
@@ -732,25 +763,31 @@ def linear_separability(image, text, paired: bool | None = None, seed: int = 0) 
 
 # %% ../nbs/21_gap.ipynb #58764937
 def _hsic1(K: np.ndarray, L: np.ndarray) -> float:
-    "Unbiased HSIC (Song et al. 2012) of two kernel matrices whose diagonals are zero, up to the factor 1/(n(n-3))."
+    "Unbiased HSIC (Song et al. 2012) of two kernels whose diagonals are zero, up to the factor 1/(n(n-3))."
     n = len(K)
-    sums_k, sums_l = K.sum(1), L.sum(1)
+    sums_k = K.sum(1)
+    sums_l = L.sum(1)
     product = sums_k.sum() * sums_l.sum() / ((n - 1) * (n - 2))
     return float((K * L).sum() + product - 2 * sums_k @ sums_l / (n - 2))
 
 
 def _linear_cka(x: np.ndarray, y: np.ndarray) -> float:
-    norms = np.linalg.norm(x.T @ x) * np.linalg.norm(y.T @ y)
-    return float(((y.T @ x) ** 2).sum() / max(norms, 1e-300))
+    "Centred rows; in width x width matrices, which is cheap for many rows."
+    cross = ((y.T @ x) ** 2).sum()
+    own_x = np.linalg.norm(x.T @ x)
+    own_y = np.linalg.norm(y.T @ y)
+    return float(cross / max(own_x * own_y, 1e-300))
 
 
 def _debiased_cka(x: np.ndarray, y: np.ndarray) -> float:
+    "Centred rows; in row x row matrices without their diagonals."
     K, L = x @ x.T, y @ y.T
     np.fill_diagonal(K, 0)
     np.fill_diagonal(L, 0)
-    return _hsic1(K, L) / max(_hsic1(K, K) * _hsic1(L, L), 1e-300) ** 0.5
+    own = _hsic1(K, K) * _hsic1(L, L)
+    return _hsic1(K, L) / max(own, 1e-300) ** 0.5
 
-
+# %% ../nbs/21_gap.ipynb #162d6b60
 def _centred_rbf(x: np.ndarray) -> np.ndarray:
     "RBF kernel of median width, rows and columns centred; zeros when all rows are one point."
     squared = np.concatenate(list(_blocks(x, x)))
@@ -762,8 +799,11 @@ def _centred_rbf(x: np.ndarray) -> np.ndarray:
 
 
 def _rbf_cka(x: np.ndarray, y: np.ndarray) -> float:
-    K, L = _centred_rbf(x), _centred_rbf(y)
-    return float((K * L).sum() / max(np.linalg.norm(K) * np.linalg.norm(L), 1e-300))
+    "Rows, centred or not: the kernel only looks at distances."
+    K = _centred_rbf(x)
+    L = _centred_rbf(y)
+    own = np.linalg.norm(K) * np.linalg.norm(L)
+    return float((K * L).sum() / max(own, 1e-300))
 
 # %% ../nbs/21_gap.ipynb #3b9723bc
 def cka(image, text, kernel: str = "linear") -> float:
@@ -798,9 +838,11 @@ def _leading_directions(x: np.ndarray, keep: float) -> np.ndarray:
     "The left singular vectors of centred rows (n, d) that hold `keep` of the variance, n/10 at most."
     U, values, _ = np.linalg.svd(x - x.mean(0), full_matrices=False)
     energy = values * values
-    enough = 1 + int(np.searchsorted(np.cumsum(energy) / max(energy.sum(), 1e-300), keep))
+    shares = np.cumsum(energy) / max(energy.sum(), 1e-300)
+    enough = 1 + int(np.searchsorted(shares, keep))
     rank = (values > 1e-9 * values[0]).sum()
-    return U[:, : max(1, min(enough, len(x) // 10, rank))]
+    n_components = max(1, min(enough, len(x) // 10, rank))
+    return U[:, :n_components]
 
 
 @gap_metric(
@@ -822,7 +864,8 @@ def _nearest(x: np.ndarray, k: int) -> list[list[int]]:
     "The row numbers of the k nearest other rows of each row."
     squared = np.concatenate(list(_blocks(x, x)))
     np.fill_diagonal(squared, np.inf)
-    return np.argsort(squared, axis=1, kind="stable")[:, :k].tolist()
+    order = np.argsort(squared, axis=1, kind="stable")
+    return order[:, :k].tolist()
 
 
 @gap_metric(
@@ -848,14 +891,16 @@ def mutual_knn(image, text, k: int = 10) -> float:
     rows="partners",
 )
 def _mean_squared_distance(x, y) -> float:
-    return float((np.linalg.norm(x - y, axis=1) ** 2).mean())
+    distances = np.linalg.norm(x - y, axis=1)
+    return float((distances**2).mean())
 
 
 def alignment(image, text) -> float:
     "Mean squared distance of paired unit rows (n, d): 0 to 4; 0 when partners are one point (Wang & Isola 2020)."
     x, y = _both(image, text)
     need(len(x) == len(y), f"Alignment compares pairs, not {len(x)} images with {len(y)} texts.")
-    return _mean_squared_distance(_unit(x, "image"), _unit(y, "text"))
+    x, y = _unit(x, "image"), _unit(y, "text")
+    return _mean_squared_distance(x, y)
 
 # %% ../nbs/21_gap.ipynb #87baebde
 def uniformity(rows) -> float:
@@ -918,8 +963,11 @@ def neighbour_mixing(image, text, k: int = 10) -> tuple[float, float]:
         own = is_text[start : start + len(squared), None]
         foreign.append((is_text[near] != own).mean(1))
         start += len(squared)
-    seen, rest = np.concatenate(foreign), len(Z) - 1
-    return float(seen[~is_text].mean() * rest / len(y)), float(seen[is_text].mean() * rest / len(x))
+    share = np.concatenate(foreign)
+    rest = len(Z) - 1
+    of_images = share[~is_text].mean() * rest / len(y)
+    of_texts = share[is_text].mean() * rest / len(x)
+    return float(of_images), float(of_texts)
 
 # %% ../nbs/21_gap.ipynb #3465ca8a
 @gap_metric(
@@ -932,8 +980,10 @@ def silhouette(image, text) -> float:
     from sklearn.metrics import silhouette_samples
 
     x, y = _both(image, text)
-    values = silhouette_samples(np.concatenate([x, y]), np.repeat([0, 1], [len(x), len(y)]))
-    return float((values[: len(x)].mean() + values[len(x) :].mean()) / 2)
+    n, m = len(x), len(y)
+    modality = np.repeat([0, 1], [n, m])
+    values = silhouette_samples(np.concatenate([x, y]), modality)
+    return float((values[:n].mean() + values[n:].mean()) / 2)
 
 # %% ../nbs/21_gap.ipynb #288e59c4
 def gap_per_dimension(image, text) -> np.ndarray:
@@ -1043,13 +1093,15 @@ BOOTSTRAPPED = ("centroid_distance", "centroid_cosine", "cone_image", "cone_text
 def _resampled(clouds: _Clouds, same: bool, rng: np.random.Generator) -> _Clouds:
     "Rows drawn again with replacement: pairs, or images, or images and texts each on their own."
     n, m = len(clouds.image), len(clouds.text)
-    drawn = rng.integers(0, n, n)
+    drawn, number = rng.integers(0, n, n), np.arange(n)
     image = clouds.image[drawn]
     if same:
-        return _Clouds(image, clouds.text[drawn], (np.arange(n), np.arange(n)))
+        return _Clouds(image, clouds.text[drawn], (number, number))
     if clouds.pairs is not None:
-        return _Clouds(image, clouds.text, (np.arange(n), clouds.pairs[1][drawn]))
-    return _Clouds(image, clouds.text[rng.integers(0, m, m)])
+        partner = clouds.pairs[1][drawn]
+        return _Clouds(image, clouds.text, (number, partner))
+    texts = rng.integers(0, m, m)
+    return _Clouds(image, clouds.text[texts])
 
 
 def bootstrap_intervals(
@@ -1082,8 +1134,12 @@ def _modalities(n: int, m: int, permutations: int, seed: int) -> np.ndarray:
 
 def _sums(matrix: np.ndarray, is_image: np.ndarray, is_text: np.ndarray) -> tuple[np.ndarray, ...]:
     "For each naming the sums of `matrix` over image x image, text x text and image x text."
-    over_images, over_texts = matrix @ is_image, matrix @ is_text
-    return (is_image * over_images).sum(0), (is_text * over_texts).sum(0), (is_image * over_texts).sum(0)
+    over_images = matrix @ is_image
+    over_texts = matrix @ is_text
+    images = (is_image * over_images).sum(0)
+    texts = (is_text * over_texts).sum(0)
+    mixed = (is_image * over_texts).sum(0)
+    return images, texts, mixed
 
 
 def _p_value(values: np.ndarray) -> float:
