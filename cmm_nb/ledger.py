@@ -23,66 +23,74 @@ SIDE = ("per_class_accuracy",)  # too wide for a ledger; they stay in result.jso
 
 
 def pack_entry(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    "Rows (flat dictionaries) as {'n', 'shared': values all rows agree on, 'columns': name -> list of n}; the names in `SIDE` are left out."
-    names = dict.fromkeys(k for r in rows for k in r if k not in SIDE)
-    columns = {k: [r.get(k) for r in rows] for k in names}
-    shared = {k: v[0] for k, v in columns.items() if all(o == v[0] for o in v)}
-    return dict(n=len(rows), shared=shared, columns={k: v for k, v in columns.items() if k not in shared})
+    """Rows (flat dictionaries) as {'n', 'shared': values all rows agree on, 'columns': name -> list of n}.
+
+    The names in `SIDE` are left out."""
+    names = dict.fromkeys(name for row in rows for name in row if name not in SIDE)
+    shared, columns = {}, {}
+    for name in names:
+        values = [row.get(name) for row in rows]
+        if all(value == values[0] for value in values):
+            shared[name] = values[0]
+        else:
+            columns[name] = values
+    return dict(n=len(rows), shared=shared, columns=columns)
 
 
 def unpack_entry(entry: dict[str, Any]) -> list[dict[str, Any]]:
     "The rows of an entry, as `pack_entry` was given them."
-    return [entry["shared"] | {k: v[i] for k, v in entry["columns"].items()} for i in range(entry["n"])]
+    columns = entry["columns"].items()
+    return [entry["shared"] | {name: values[i] for name, values in columns} for i in range(entry["n"])]
 
 # %% ../nbs/27_ledger.ipynb #3e2285b4
-KEY = (
-    "dataset",
-    "pack_hash",
-    "split_hash",
-    "shots",
-    "seed",
-    "encoder",
-    "weights_hash",
-    "templates_hash",
-    "method",
-    "settings",
-    "code",
-)
+KEY = ("dataset", "pack_hash", "split_hash", "shots", "seed")  # which images
+KEY += ("encoder", "weights_hash", "templates_hash")  # seen through what
+KEY += ("method", "settings", "code")  # and what was done with them
 
 
 def row_key(row: dict[str, Any]) -> str:
-    "Hash of what identifies a result: data set, shots, seed, encoder, method, settings, and the hashes of split, weights, prompts and code."
-    return content_hash({k: row.get(k) for k in KEY}, digits=16)
+    "Hash of what identifies a result: the values of `KEY`."
+    return content_hash({name: row.get(name) for name in KEY}, digits=16)
 
 # %% ../nbs/27_ledger.ipynb #b6718476
 class Ledger:
     "Appends entries to a segment of its own below `root`/ledger. One object per process."
 
     def __init__(self, root="runs"):
-        self.folder, self.torn = Path(root) / "ledger", False
-        self.segment = self.folder / f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(3)}.jsonl"
+        name = f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(3)}.jsonl"
+        self.folder = Path(root) / "ledger"
+        self.segment = self.folder / name
+        self.torn = False
 
     def append(self, rows: Sequence[dict[str, Any]], **run: Any) -> None:
-        "Add `rows`, each with the values of `run`; on disk when this returns. `run` should hold a run's id, its folder and status."
+        """Add `rows`, each with the values of `run`; on disk when this returns.
+
+        `run` should hold a run's id, its folder and status. `ValueError` without rows."""
         need(len(rows), "A ledger entry needs at least one row.")
-        rows = [r | run for r in rows]
-        entry = pack_entry([r | dict(key=row_key(r)) for r in rows]) | dict(at=round(time.time(), 3))
-        line = json.dumps(entry, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+        whole = [row | run for row in rows]
+        keyed = [row | dict(key=row_key(row)) for row in whole]
+        entry = pack_entry(keyed) | dict(at=round(time.time(), 3))
+        self._write(json.dumps(entry, separators=(",", ":"), ensure_ascii=False).encode() + b"\n")
+
+    def _write(self, line: bytes) -> None:
+        "Put `line` on the disk, on a line of its own even if the one before broke off."
         self.folder.mkdir(parents=True, exist_ok=True)
-        fd = os.open(self.segment, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        file = os.open(self.segment, flags, 0o666)
         try:
             line, self.torn = b"\n" * self.torn + line, True
             while line:
-                line = line[os.write(fd, line) :]
-            os.fsync(fd)
+                line = line[os.write(file, line) :]
+            os.fsync(file)
             self.torn = False
         finally:
-            os.close(fd)
+            os.close(file)
 
 # %% ../nbs/27_ledger.ipynb #e5200d60
 def _lines(root) -> Iterator[bytes]:
+    "The lines of all segments below `root` that are not empty."
     for segment in sorted((Path(root) / "ledger").glob("*.jsonl")):
-        yield from segment.read_bytes().splitlines()
+        yield from filter(None, segment.read_bytes().splitlines())
 
 
 def read_entries(root="runs") -> tuple[list[dict[str, Any]], int]:
@@ -90,55 +98,66 @@ def read_entries(root="runs") -> tuple[list[dict[str, Any]], int]:
     entries, torn = [], 0
     for line in _lines(root):
         try:
-            entries.append(json.loads(line)) if line else None
+            entries.append(json.loads(line))
         except ValueError:
             torn += 1
-    return sorted(entries, key=lambda e: e["at"]), torn
+    return sorted(entries, key=lambda entry: entry["at"]), torn
 
 # %% ../nbs/27_ledger.ipynb #215ddeee
 def _columns(entries: Sequence[dict[str, Any]]) -> dict[str, list]:
     "The entries' rows as full columns, missing values None."
-    names = dict.fromkeys(k for e in entries for part in ("shared", "columns") for k in e[part])
-    columns: dict[str, list] = {k: [] for k in names}
-    for e in entries:
-        n, shared, own = e["n"], e["shared"], e["columns"]
-        for k, column in columns.items():
-            column.extend(own[k] if k in own else [shared.get(k)] * n)
+    names = dict.fromkeys(name for entry in entries for part in ("shared", "columns") for name in entry[part])
+    columns: dict[str, list] = {name: [] for name in names}
+    for entry in entries:
+        n, shared, own = entry["n"], entry["shared"], entry["columns"]
+        for name, column in columns.items():
+            column.extend(own[name] if name in own else [shared.get(name)] * n)
     return columns
 
 
 def _current(columns: dict[str, list], failed: bool) -> list[int] | None:
-    "Row numbers to keep: of each cell those of its last good run or, with `failed`, of its last run if it never had a good one. None keeps all."
+    """Row numbers to keep: of each cell those of its last good run or, with `failed`, of its last run if it never had
+    a good one. None keeps all."""
     n = len(next(iter(columns.values()), []))
-    cell, run, status = (columns.get(k) or [None] * n for k in ("cell", "run", "status"))
-    if "failed" not in set(status) and len(set(cell)) == n:
+    cells, runs, statuses = (columns.get(name) or [None] * n for name in ("cell", "run", "status"))
+    if "failed" not in statuses and len(set(cells)) == n:
         return None
-    good = {c: r for c, r, s in zip(cell, run, status) if s != "failed"}
-    last = (dict(zip(cell, run)) | good) if failed else good
-    return [
-        i
-        for i, (c, r, s) in enumerate(zip(cell, run, status))
-        if c is None or (last.get(c) == r and (s != "failed" or c not in good))
-    ]
+    good = {cell: run for cell, run, status in zip(cells, runs, statuses) if status != "failed"}
+    last = (dict(zip(cells, runs)) | good) if failed else good
+    keep = []
+    for i, (cell, run, status) in enumerate(zip(cells, runs, statuses)):
+        outdone = status == "failed" and cell in good
+        if cell is None or (last.get(cell) == run and not outdone):
+            keep.append(i)
+    return keep
 
-
+# %% ../nbs/27_ledger.ipynb #1dc44132
 def read_ledger(root="runs", failed: bool = False, history: bool = False) -> "pd.DataFrame":
-    """The rows of the ledger below `root` as a data frame, oldest first. Empty when there are none; `.attrs['torn']` counts unreadable lines.
+    """The rows of the ledger below `root` as a data frame, oldest first.
 
-    `failed`: also cells that only failed, with `status`, `error`, `notebook` and `traceback`. `history`: every row ever written."""
+    Empty when there are none; `.attrs['torn']` counts unreadable lines. `failed`: also cells that only failed, with
+    `status`, `error`, `notebook` and `traceback`. `history`: every row ever written."""
     import pandas as pd
 
     entries, torn = read_entries(root)
     columns = _columns(entries)
-    if not history and (keep := _current(columns, failed)) is not None:
-        columns = {k: [v[i] for i in keep] for k, v in columns.items()}
+    keep = None if history else _current(columns, failed)
+    if keep is not None:
+        columns = {name: [column[i] for i in keep] for name, column in columns.items()}
     frame = pd.DataFrame(columns)
     frame.attrs["torn"] = torn
     return frame
 
 # %% ../nbs/27_ledger.ipynb #54373790
+def _flat(value: Any) -> Any:
+    "A list or dictionary as JSON, anything else as it is."
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else value
+
+
 def export_ledger(path, root="runs", failed: bool = True) -> Path:
-    "Write the ledger below `root` to `path`, a .csv or .parquet file, whole or not at all; nested values as JSON."
+    """Write the ledger below `root` to `path`, a .csv or .parquet file, whole or not at all; nested values as JSON.
+
+    `ValueError` for another suffix, and for a ledger without rows."""
     path, frame = Path(path), read_ledger(root, failed=failed)
     need(
         path.suffix in (".csv", ".parquet"),
@@ -146,15 +165,14 @@ def export_ledger(path, root="runs", failed: bool = True) -> Path:
     )
     need(
         len(frame),
-        f"The ledger in {Path(root) / 'ledger'} has no rows yet: run `cmm batch` first, or name another folder with --runs.",
+        f"The ledger in {Path(root) / 'ledger'} has no rows yet: run `cmm batch` first, or name another folder with "
+        "--runs.",
     )
-
-    def flat(v):
-        return json.dumps(v, ensure_ascii=False) if isinstance(v, (dict, list)) else v
-
-    for k in frame.columns:
-        if frame[k].dtype == object:
-            frame[k] = frame[k].map(flat)
+    for name in frame.columns[frame.dtypes == object]:
+        frame[name] = frame[name].map(_flat)
     with atomic_path(path) as tmp:
-        frame.to_csv(tmp, index=False) if path.suffix == ".csv" else frame.to_parquet(tmp)
+        if path.suffix == ".csv":
+            frame.to_csv(tmp, index=False)
+        else:
+            frame.to_parquet(tmp)
     return path
