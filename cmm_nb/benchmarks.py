@@ -44,9 +44,7 @@ class Benchmark(DataSet):
     folders: tuple[str, ...] = ()  # names of the set's folder
     pictures: tuple[str, ...] = (".",)  # names of the folder of pictures in it
     split_file: str = ""  # CoOp's
-    without_split: Callable[..., ImageSet] | None = (
-        None  # what loads it where that file is absent; None: nothing
-    )
+    without_split: Callable[..., ImageSet] | None = None  # loads it where that file is absent
     torchvision: str = ""  # the class of torchvision.datasets for it
     parts: dict[str, str] | None = None  # torchvision's name of each part
     manual: str = ""  # what to do where nothing fetches it
@@ -75,7 +73,7 @@ def how_to_get(row: Benchmark) -> str:
         f"or let torchvision fetch it: load_dataset({row.name!r}, download=True)"
     )
 
-
+# %% ../nbs/06_benchmarks.ipynb #d7a2af26
 def fetch(row: Benchmark, root=None) -> None:
     "Download through torchvision into the data folder; `ValueError` where that is not possible."
     need(row.torchvision and not row.manual, f"{row.title} cannot be fetched: {row.manual}.")
@@ -89,7 +87,7 @@ def fetch(row: Benchmark, root=None) -> None:
             f"{row.title} could not be fetched ({type(error).__name__}: {first_line}): {how_to_get(row)}."
         ) from error
 
-# %% ../nbs/06_benchmarks.ipynb #69596f07
+# %% ../nbs/06_benchmarks.ipynb #f30404c5
 def _places(row: Benchmark, root=None) -> list[tuple[Path, Path]]:
     "Where the set's folder and its folder of pictures may be; `root` may be the set's own folder."
     folders = list(row.folders)
@@ -146,7 +144,7 @@ def listed_set(
     label, split = listing.label[keep], listing.split[keep]
     return ImageSet(row.name, images, label, listing.class_names, split, notes=notes)
 
-
+# %% ../nbs/06_benchmarks.ipynb #6b6a139b
 def coop_set(
     row: Benchmark,
     root=None,
@@ -165,7 +163,7 @@ def coop_set(
     need(row.without_split, f"{row.title} needs {row.split_file} in {base}: {how_to_get(row)}.")
     return row.without_split(row, base, pictures, max_pixels)
 
-# %% ../nbs/06_benchmarks.ipynb #92256854
+# %% ../nbs/06_benchmarks.ipynb #93b92721
 def _torchvision_root(row: Benchmark, base: Path) -> Path:
     "The folder that torchvision has to be given: the one above the longest of the row's folders in which `base` ends."
     folders = [Path(folder).parts for folder in row.folders]
@@ -180,7 +178,7 @@ def _official_rows(t: Any) -> list[tuple[Any, int]]:
     files = t._image_files if hasattr(t, "_image_files") else t._images
     return list(zip(files, t._labels))
 
-
+# %% ../nbs/06_benchmarks.ipynb #6fbe5a57
 def official_set(row: Benchmark, base: Path, pictures: Path, max_pixels: int = MAX_PIXELS) -> ImageSet:
     "The parts that torchvision knows, from torchvision's own layout; `ValueError` when its files are not there."
     import torchvision.datasets
@@ -255,7 +253,7 @@ def _scene_words(name: str) -> str:
     "'apartment_building/outdoor' to 'outdoor apartment building'."
     return spaces(" ".join(reversed(name.split("/"))))
 
-# %% ../nbs/06_benchmarks.ipynb #d50da727
+# %% ../nbs/06_benchmarks.ipynb #1028c773
 EUROSAT_COOP = dict(
     AnnualCrop="Annual Crop Land",
     Forest="Forest",
@@ -288,7 +286,7 @@ def eurosat_set(
     images.class_names = [words(folder) for folder in folders]
     return images
 
-# %% ../nbs/06_benchmarks.ipynb #e54f00e6
+# %% ../nbs/06_benchmarks.ipynb #801550e0
 def _lines(file: Path, title: str) -> list[str]:
     "The lines of a text file that are not empty; `ValueError` when it is absent."
     need(file.is_file(), f"{title}: {file.name} is not in {file.parent}.")
@@ -330,7 +328,7 @@ def imagenet_names(file: Path | None = None) -> dict[str, str]:
 
     return dict(zip(ImageNetInfo("imagenet-1k").label_names(), IMAGENET_CLASSNAMES))
 
-
+# %% ../nbs/06_benchmarks.ipynb #da6c6df8
 def columns(ids: Sequence[str], of: Sequence[str]) -> np.ndarray:
     """For each class id its number in `of`, e.g. ImageNet-A's 200 classes among the 1,000.
 
@@ -343,7 +341,7 @@ def columns(ids: Sequence[str], of: Sequence[str]) -> np.ndarray:
     )
     return np.array([number[one] for one in ids], dtype=np.int64)
 
-# %% ../nbs/06_benchmarks.ipynb #79dc330f
+# %% ../nbs/06_benchmarks.ipynb #ee29ff7f
 def _wordnet_ids(row: Benchmark, folders: Sequence[str], known: Sequence[str], where: Path) -> list[str]:
     "The WordNet ids of class folders that are called by id, or 0 to 999; `ValueError` for any other."
     if all(name.isdigit() for name in folders):
@@ -363,7 +361,8 @@ def imagenet_set(row: Benchmark, root=None, download: bool = False, max_pixels: 
     found = scan(pictures)
     folder_ids = _wordnet_ids(row, found.class_names, list(names), pictures)
     ids = sorted(folder_ids)
-    parts, notes = np.full(len(found.label), "test"), []
+    parts = np.full(len(found.label), "test")
+    notes: list[str] = []
     if found.split.astype(bool).any():
         parts, notes = settle_parts(found.split, found.label)
     return ImageSet(
@@ -393,25 +392,28 @@ def _read_arrays(row: Benchmark, root, download: bool, test: dict[str, Any]) -> 
         ) from error
 
 
-def _from_arrays(row: Benchmark, parts: list[Any], labels: str) -> ImageSet:
-    "The image set of a train and a test part; `labels` is what their labels are called."
-    pixels = np.concatenate([np.asarray(part.data) for part in parts])
+def _pixels(parts: list[Any]) -> np.ndarray:
+    return np.concatenate([np.asarray(part.data) for part in parts])
+
+
+def _from_arrays(row: Benchmark, parts: list[Any], pixels: np.ndarray, labels: str) -> ImageSet:
+    "The image set of a train and a test part with their `pixels`; `labels` is what their labels are called."
     label = np.concatenate([np.asarray(getattr(part, labels)) for part in parts])
     split = np.repeat(["train", "test"], [len(part.data) for part in parts])
     class_names = [row.words(name) for name in parts[0].classes]
     return ImageSet(row.name, PixelImages(pixels), label, class_names, split)
 
-
+# %% ../nbs/06_benchmarks.ipynb #b68828e8
 def array_set(row: Benchmark, root=None, download: bool = False) -> ImageSet:
     "CIFAR-10/100 or Fashion-MNIST through torchvision; `ValueError` when the files are absent or damaged."
-    return _from_arrays(row, _read_arrays(row, root, download, dict(train=False)), "targets")
+    parts = _read_arrays(row, root, download, dict(train=False))
+    return _from_arrays(row, parts, _pixels(parts), "targets")
 
 
 def stl10_set(row: Benchmark, root=None, download: bool = False) -> ImageSet:
     "STL-10 through torchvision; `ValueError` when the files are absent or damaged."
-    images = _from_arrays(row, _read_arrays(row, root, download, dict(split="test")), "labels")
-    images.images = PixelImages(images.images.pixels.transpose(0, 2, 3, 1))
-    return images
+    parts = _read_arrays(row, root, download, dict(split="test"))
+    return _from_arrays(row, parts, _pixels(parts).transpose(0, 2, 3, 1), "labels")
 
 
 def _garment_words(name: str) -> str:
@@ -462,7 +464,7 @@ enter_dataset(
     )
 )
 
-# %% ../nbs/06_benchmarks.ipynb #dc05ae25
+# %% ../nbs/06_benchmarks.ipynb #ef907423
 enter_dataset(
     Benchmark(
         "oxford_pets",
@@ -527,7 +529,7 @@ enter_dataset(
     )
 )
 
-# %% ../nbs/06_benchmarks.ipynb #267ae7e4
+# %% ../nbs/06_benchmarks.ipynb #36a7e29c
 enter_dataset(
     Benchmark(
         "food101",
@@ -567,7 +569,7 @@ enter_dataset(
     )
 )
 
-# %% ../nbs/06_benchmarks.ipynb #e780815d
+# %% ../nbs/06_benchmarks.ipynb #7557c155
 enter_dataset(
     Benchmark(
         "sun397",
@@ -610,7 +612,7 @@ enter_dataset(
     )
 )
 
-# %% ../nbs/06_benchmarks.ipynb #176011ee
+# %% ../nbs/06_benchmarks.ipynb #2339aa54
 enter_dataset(
     Benchmark(
         "eurosat",
@@ -651,7 +653,7 @@ enter_dataset(
     )
 )
 
-# %% ../nbs/06_benchmarks.ipynb #d589718e
+# %% ../nbs/06_benchmarks.ipynb #6ad9c792
 enter_dataset(
     Benchmark(
         "imagenetv2",
@@ -688,7 +690,7 @@ enter_dataset(
     )
 )
 
-# %% ../nbs/06_benchmarks.ipynb #dad86e69
+# %% ../nbs/06_benchmarks.ipynb #8923361a
 enter_dataset(
     Benchmark(
         "imagenet_a",
@@ -741,7 +743,7 @@ enter_dataset(
     )
 )
 
-# %% ../nbs/06_benchmarks.ipynb #3b19a8fe
+# %% ../nbs/06_benchmarks.ipynb #baf4aa1a
 enter_dataset(
     Benchmark(
         "stl10",
@@ -843,7 +845,7 @@ def _hub_tables(name: str) -> dict[str, Any]:
             f"hf:{name} could not be loaded ({type(error).__name__}: {first_line}): check the name and the network."
         ) from error
 
-
+# %% ../nbs/06_benchmarks.ipynb #9cd85589
 def _hub_columns(name: str, features: dict[str, Any], image: str, label: str) -> tuple[str, str]:
     "The column of images and that of classes, found by their types where they are not named."
     kind = {column: type(feature).__name__ for column, feature in features.items()}
@@ -856,7 +858,7 @@ def _hub_columns(name: str, features: dict[str, Any], image: str, label: str) ->
     )
     return image, label
 
-# %% ../nbs/06_benchmarks.ipynb #3f4d44b4
+# %% ../nbs/06_benchmarks.ipynb #cc68136c
 _HUB_PARTS = {"train": "train", "validation": "val", "valid": "val", "val": "val", "test": "test"}
 
 

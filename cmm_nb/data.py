@@ -16,7 +16,7 @@ import numpy as np
 from .core import content_hash, need, pick
 from .registry import Registry
 
-# %% ../nbs/01_data.ipynb #fc1c72e4
+# %% ../nbs/01_data.ipynb #f3ab2f3e
 PARTS = ("train", "val", "test")
 
 
@@ -165,7 +165,7 @@ def _check_options(load: Callable, options: dict[str, Any], name: str) -> None:
     for option in options:
         pick(option, known, f"option of {name!r}")
 
-# %% ../nbs/01_data.ipynb #f1abdfbb
+# %% ../nbs/01_data.ipynb #6900ef6a
 DATASETS: Registry[DataSet] = Registry("data set", providers=("cmm_nb.benchmarks",), group="cmm_nb.datasets")
 
 
@@ -173,7 +173,7 @@ def enter_dataset(row: DataSet) -> None:
     "Enter a row in `DATASETS`; `ValueError` when one of its aliases is another set's name."
     DATASETS.add(row.name, row, row.aliases)
 
-# %% ../nbs/01_data.ipynb #e0ec272e
+# %% ../nbs/01_data.ipynb #247872df
 SOURCES: Registry[Callable[..., ImageSet]] = Registry(
     "kind of data set", providers=("cmm_nb.files", "cmm_nb.benchmarks")
 )
@@ -190,7 +190,7 @@ def _no_images(path: str) -> ImageSet:
         "A pack holds features and no images: use load_features('pack:PATH') or load_pack(PATH)."
     )
 
-# %% ../nbs/01_data.ipynb #d5f79ee3
+# %% ../nbs/01_data.ipynb #56669d97
 def dataset_name(name: str) -> str:
     """The name under which `name` is registered: an alias becomes the name it stands for, 'folder:PATH' stays.
 
@@ -247,7 +247,7 @@ class PixelImages(Sequence):
     def hashes(self) -> list[str]:
         return [content_hash(one, digits=32) for one in self.pixels]
 
-# %% ../nbs/01_data.ipynb #c1a1e5d9
+# %% ../nbs/01_data.ipynb #665ff4b2
 def _digits(row: DataSet) -> ImageSet:
     "scikit-learn's 1,797 handwritten digits (UCI optical recognition, 8 x 8 pixels), split 40/10/50 % with seed 0."
     from sklearn.datasets import load_digits
@@ -319,7 +319,7 @@ class FewShotSplit:
         "Class numbers among the classes that take part: as they are when all do."
         return label if self.classes is None else np.searchsorted(self.classes, label)
 
-# %% ../nbs/01_data.ipynb #7f4e96cf
+# %% ../nbs/01_data.ipynb #0ab6cc16
 def class_orders(label: np.ndarray, pool: np.ndarray, n_classes: int, seed: int) -> list[np.ndarray]:
     "For each class its rows of `pool`, in a seeded order that depends on the seed, the class and those rows alone."
     by_label = pool[np.argsort(label[pool], kind="stable")]
@@ -349,7 +349,7 @@ def _refuse_short(have: np.ndarray, shots: int, names: Sequence[str], on_short: 
             f"ask for at most {have.min()}, or use on_short='take-all' or 'drop'."
         )
 
-
+# %% ../nbs/01_data.ipynb #9931efd2
 def _taking_part(
     have: np.ndarray, shots: int, names: Sequence[str], on_short: str
 ) -> tuple[np.ndarray, list[str]]:
@@ -377,7 +377,7 @@ def _said_of_validation(n_each: list[int], wanted: int) -> list[str]:
         return ["no validation images are left"]
     return [f"fewer than {wanted} validation images in {short} of {len(n_each)} classes"]
 
-
+# %% ../nbs/01_data.ipynb #46445dce
 def few_shot_split(
     label: np.ndarray,
     split: np.ndarray,

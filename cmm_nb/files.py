@@ -95,7 +95,7 @@ def to_rgb(image):
         return Image.alpha_composite(white, rgba).convert("RGB")
     return image.convert("RGB")
 
-# %% ../nbs/03_files.ipynb #60c2c905
+# %% ../nbs/03_files.ipynb #22bc143b
 def _open_within(path, max_pixels: int):
     "The opened file, not decoded yet; `ValueError` when it is empty or has too many pixels."
     import warnings
@@ -216,7 +216,7 @@ class Names(Sequence):
         i = range(len(self))[i]
         return os.fsdecode(self.block[self.ends[i] : self.ends[i + 1]])
 
-# %% ../nbs/03_files.ipynb #8182f721
+# %% ../nbs/03_files.ipynb #51fb2ab3
 class FileImages(Sequence):
     """Pictures below `root` by relative name.
 
@@ -313,7 +313,7 @@ def _block_hashes(paths: list[str], memo) -> list[str]:
     _remember(memo, settled)
     return [fresh[path] if path in fresh else known[stamp] for path, stamp in zip(paths, stamps)]
 
-
+# %% ../nbs/03_files.ipynb #9d7e6dcf
 def file_hashes(paths: Iterable[str], memo=None, block: int = 2000) -> list[str]:
     """Content hashes (32 digits) of files, in their order; only files new or changed since the last call are read.
 
@@ -347,7 +347,7 @@ class Found:
     class_names: list[str]
     problems: list[Problem] = field(default_factory=list)
 
-
+# %% ../nbs/03_files.ipynb #0174f4b1
 def check_names(class_names: Sequence[str], where: str) -> None:
     "`ValueError` when two class names are one sentence to CLIP: equal but for case, underscores and blanks."
     first: dict[str, str] = {}
@@ -360,7 +360,7 @@ def check_names(class_names: Sequence[str], where: str) -> None:
             "prompt: rename one, or merge them.",
         )
 
-# %% ../nbs/03_files.ipynb #51512bff
+# %% ../nbs/03_files.ipynb #df582a6d
 def _part_folders(folder: Path, top: list[str]) -> dict[str, str]:
     "The part that each of the sub-folders `top` stands for; empty where they are classes; `ValueError` for a mixture."
     parts = {name: PART_NAMES[name.lower()] for name in top if name.lower() in PART_NAMES}
@@ -374,7 +374,7 @@ def _part_folders(folder: Path, top: list[str]) -> dict[str, str]:
     )
     return {}
 
-
+# %% ../nbs/03_files.ipynb #9d1456e8
 def scan(folder) -> Found:
     "Walk a folder of class folders, or of train/val/test folders with class folders; `ValueError` when it is neither."
     folder = Path(folder)
@@ -415,7 +415,7 @@ def _without_empty(found: Found) -> tuple[np.ndarray, list[str], list[str]]:
     notes = [f"classes without a picture are left out: {', '.join(gone[:10])}"] if gone else []
     return label, left, notes
 
-
+# %% ../nbs/03_files.ipynb #1f17fdec
 def problems_note(problems: Sequence[Problem], most: int = 10) -> list[str]:
     "One note about what a scan left out, the first names with their reasons."
     if not problems:
@@ -425,7 +425,7 @@ def problems_note(problems: Sequence[Problem], most: int = 10) -> list[str]:
     )
     return [f"{len(problems)} files or folders are left out: {shown}"]
 
-# %% ../nbs/03_files.ipynb #fa262b89
+# %% ../nbs/03_files.ipynb #6828c8fb
 def settle_parts(
     split: np.ndarray, label: np.ndarray, val_is: str = "test", seed: int = 0
 ) -> tuple[np.ndarray, list[str]]:
@@ -475,7 +475,7 @@ def kept_parts(
         notes.append(f"{n_new} pictures that it does not list are left out")
     return rows, listing.split[entries], notes
 
-# %% ../nbs/03_files.ipynb #09c45666
+# %% ../nbs/03_files.ipynb #eef408b2
 @source("folder:")
 def folder_set(
     path: str,
@@ -531,7 +531,7 @@ class Table:
         "The place of row `i`, for messages: file and line."
         return f"{self.path}, line {self.lines[i]}"
 
-
+# %% ../nbs/03_files.ipynb #27377fe0
 def _table_text(path: Path, encoding: str | None) -> str:
     "The text of a file; `ValueError` when it is absent, may not be read, or is in an encoding that nobody named."
     need(path.is_file(), f"There is no file {path}: check the path.")
@@ -541,12 +541,13 @@ def _table_text(path: Path, encoding: str | None) -> str:
         raise ValueError(f"{path} cannot be read ({error.strerror}).") from None
     utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
     try:
-        return content.decode(encoding or ("utf-16" if utf16 else "utf-8-sig"))
+        text = content.decode(encoding or ("utf-16" if utf16 else "utf-8"))
     except (UnicodeDecodeError, LookupError):
         tried = encoding or ("UTF-16" if utf16 else "UTF-8")
         raise ValueError(
             f"{path} is not {tried}: save it as 'CSV UTF-8', or name its encoding (encoding='cp1252', say)."
         ) from None
+    return text.removeprefix("\ufeff")
 
 
 def _delimiter(head: str) -> str:
@@ -556,7 +557,25 @@ def _delimiter(head: str) -> str:
     except csv.Error:
         return max(",;\t", key=head.count)
 
-# %% ../nbs/03_files.ipynb #ae9f3480
+# %% ../nbs/03_files.ipynb #5fdcf164
+def _columns(cells: list[str], path: Path) -> list[str]:
+    "The names of the columns; `ValueError` for one that stands there twice."
+    while cells and not cells[-1]:
+        cells = cells[:-1]
+    twice = [name for name, n in Counter(cells).items() if n > 1]
+    need(not twice, f"{path} has more than one column {twice[0] if twice else ''!r}: name each column once.")
+    return cells
+
+
+def _row(cells: list[str], columns: list[str], where: str) -> dict[str, str]:
+    "Cells by column, '' where they are lacking; `ValueError` for one too many, which an unquoted comma makes."
+    need(
+        not any(cells[len(columns) :]),
+        f"{where}: {len(cells)} cells for {len(columns)} columns: put quotes around a name that holds the delimiter.",
+    )
+    return dict(itertools.zip_longest(columns, cells[: len(columns)], fillvalue=""))
+
+# %% ../nbs/03_files.ipynb #25010351
 def read_table(path, encoding: str | None = None) -> Table:
     """A table of text with the columns' names in its first line: CSV with commas, semicolons or tabs, quoted or not.
 
@@ -582,25 +601,7 @@ def read_table(path, encoding: str | None = None) -> Table:
         raise ValueError(f"{path}, line {reader.line_num} cannot be read as a table ({error}).") from None
     return table
 
-
-def _columns(cells: list[str], path: Path) -> list[str]:
-    "The names of the columns; `ValueError` for one that stands there twice."
-    while cells and not cells[-1]:
-        cells = cells[:-1]
-    twice = [name for name, n in Counter(cells).items() if n > 1]
-    need(not twice, f"{path} has more than one column {twice[0] if twice else ''!r}: name each column once.")
-    return cells
-
-
-def _row(cells: list[str], columns: list[str], where: str) -> dict[str, str]:
-    "Cells by column, '' where they are lacking; `ValueError` for one too many, which an unquoted comma makes."
-    need(
-        not any(cells[len(columns) :]),
-        f"{where}: {len(cells)} cells for {len(columns)} columns: put quotes around a name that holds the delimiter.",
-    )
-    return dict(itertools.zip_longest(columns, cells[: len(columns)], fillvalue=""))
-
-# %% ../nbs/03_files.ipynb #3255f747
+# %% ../nbs/03_files.ipynb #743cc692
 def _folder_names(folder: str) -> set[str]:
     "What is in a folder; nothing where it cannot be read."
     try:
@@ -647,7 +648,7 @@ def _listed_parts(table: Table) -> list[str]:
         )
     return [PART_NAMES.get(word, "") for word in given]
 
-
+# %% ../nbs/03_files.ipynb #46454582
 def _listed_names(table: Table) -> list[str]:
     "The pictures' names with '/'; `ValueError` for an empty cell, and for a picture that is listed twice."
     paths, labels = table.column("path"), table.column("label")
@@ -672,7 +673,7 @@ def _listed_pictures(table: Table, missing: str = "error") -> tuple[Found, list[
     kept = Names(names[i] for i in keep)
     return Found(kept, label[keep], np.array(parts, dtype="<U5")[keep], class_names.tolist()), notes
 
-# %% ../nbs/03_files.ipynb #f127e832
+# %% ../nbs/03_files.ipynb #d5c3fe28
 @source("csv:")
 def csv_set(
     path: str,
@@ -717,7 +718,7 @@ def unreadable(images: ImageSet, workers: int | None = None, block: int = 256) -
             found += [one for one in pool.map(problem, rows) if one]
     return found
 
-
+# %% ../nbs/03_files.ipynb #1df9a90b
 def _doubles(images: ImageSet, hashes: Sequence[str]) -> dict[str, list[str]]:
     "The names of pictures whose content stands in a later part too, or in another class."
     keys = np.asarray(hashes)
@@ -733,7 +734,7 @@ def _doubles(images: ImageSet, hashes: Sequence[str]) -> dict[str, list[str]]:
     names = images.names
     return {kind: [names[int(i)] for i in rows] for kind, rows in found.items()}
 
-# %% ../nbs/03_files.ipynb #5b919d65
+# %% ../nbs/03_files.ipynb #ff82a3e5
 def _per_class(images: ImageSet) -> dict[str, dict[str, int]]:
     "For each part that has images, their number in each class."
     counts = {}
@@ -768,7 +769,7 @@ def check_images(images: ImageSet, decode: bool = True) -> dict[str, Any]:
         ok=not (bad or doubles or dropped),
     )
 
-# %% ../nbs/03_files.ipynb #6bd00a5c
+# %% ../nbs/03_files.ipynb #3a537e89
 def _block(title: str, items: Sequence[str], most: int) -> list[str]:
     "A title and at most so many lines below it; nothing where there are no items."
     if not items:

@@ -37,7 +37,7 @@ def row_keys(rows: np.ndarray | Sequence[str]) -> np.ndarray:
     digests = (hashlib.sha256(content).digest()[:_KEY_BYTES] for content in contents)
     return np.frombuffer(b"".join(digests), dtype=f"V{_KEY_BYTES}")
 
-# %% ../nbs/02_splits.ipynb #3066b0af
+# %% ../nbs/02_splits.ipynb #0cfe3a8e
 _BORDERS = (("train", "test"), ("train", "val"), ("val", "test"))
 
 
@@ -122,7 +122,7 @@ class Protocol:
         parts = np.asarray(self.split).astype(str)
         return content_hash(self.label, parts, self.aside, self.style, self.validation)
 
-# %% ../nbs/02_splits.ipynb #6b1d9444
+# %% ../nbs/02_splits.ipynb #442c1950
 def _refusal(p: Protocol) -> str:
     "What is said when copies are not set aside: how many, between which parts, and the first ten names."
     kind, rows = next(iter(p.copies.items()))
@@ -142,7 +142,7 @@ def _said(p: Protocol) -> list[str]:
     aside = [f"{len(rows)} {kind.split()[0]} images set aside ({kind})" for kind, rows in p.copies.items()]
     return style + notes + aside
 
-
+# %% ../nbs/02_splits.ipynb #0be186d5
 def draw(p: Protocol, shots: int, seed: int, on_short: str = "error") -> FewShotSplit:
     "A few-shot draw under the protocol `p`; see `few_shot_split` for `on_short` and its errors."
     s = few_shot_split(p.label, p.split, shots, seed, p.class_names, on_short, p.aside, tuple(_said(p)))
@@ -157,7 +157,7 @@ def draw(p: Protocol, shots: int, seed: int, on_short: str = "error") -> FewShot
         val = np.setdiff1d(whole, p.aside)
     return FewShotSplit(shots, seed, s.train, val, s.test, s.classes, "paper", s.notes)
 
-# %% ../nbs/02_splits.ipynb #1fc0194e
+# %% ../nbs/02_splits.ipynb #b51b27af
 def image_protocol(images: ImageSet, **options) -> Protocol:
     "The protocol of an image set, compared by the content hashes of its images; `options` as in `Protocol`."
     return Protocol(
@@ -208,8 +208,8 @@ def _listing(rows: Sequence[tuple[str, int, str, str]], source: str) -> Listing:
         f"{source}: labels must be 0 to {len(labels) - 1} without a hole, "
         f"but go from {labels[0]} to {labels[-1]}.",
     )
-    names, label, _, split = zip(*rows)
-    return Listing(list(names), np.array(label), [class_of[c] for c in labels], np.array(split), source)
+    names, numbers, _, parts = zip(*rows)
+    return Listing(list(names), np.array(numbers), [class_of[c] for c in labels], np.array(parts), source)
 
 # %% ../nbs/02_splits.ipynb #bce65e56
 def _read_json(path) -> dict:
@@ -233,7 +233,7 @@ def _json_entry(entry: Any) -> tuple[str, int, str]:
         name, label, class_name = entry
     return str(name).replace("\\", "/"), int(label), str(class_name)
 
-
+# %% ../nbs/02_splits.ipynb #d88f2a16
 def read_json_split(path) -> Listing:
     """The listing in CoOp's split_zhou_*.json or in Lin et al.'s shot_K-seed_S.json.
 
@@ -275,7 +275,7 @@ def write_listing(listing: Listing, path) -> Path:
         tmp.write_bytes(os.fsencode(text))
     return Path(path)
 
-# %% ../nbs/02_splits.ipynb #7cbcfc98
+# %% ../nbs/02_splits.ipynb #5c459596
 def _sound_lines(path) -> list[str]:
     "The lines after the first, which holds their hash; `ValueError` when the file is absent, foreign or was changed."
     need(Path(path).is_file(), f"There is no split file {path}: check the path.")
@@ -293,7 +293,7 @@ def _sound_lines(path) -> list[str]:
     )
     return lines
 
-
+# %% ../nbs/02_splits.ipynb #143ef98c
 def read_listing(path) -> Listing:
     """A listing from `write_listing` or from one of the two JSON formats.
 
@@ -333,7 +333,7 @@ def _missing_sentence(absent: Sequence[str], n: int, what: str, where: str) -> s
     shown = ", ".join([*absent[:10]] + ["..."] * (len(absent) > 10))
     return f"{len(absent)} of {n} images of {what} are not in {where}: {shown}"
 
-# %% ../nbs/02_splits.ipynb #5e848f4f
+# %% ../nbs/02_splits.ipynb #35432b2a
 def settle_missing(
     there: np.ndarray, names: Sequence[str], what: str, where: str, missing: str = "error"
 ) -> list[str]:
@@ -341,7 +341,7 @@ def settle_missing(
 
     Raises `ValueError` for any unless `missing` is 'drop', and when none is left."""
     pick(missing, ("error", "drop"), "missing")
-    absent = [names[i] for i in np.flatnonzero(~there)]
+    absent = [name for name, is_there in zip(names, there) if not is_there]
     if not absent and len(names):
         return []
     said = _missing_sentence(absent, len(names), what, where)
@@ -352,7 +352,7 @@ def settle_missing(
     need(there.any(), f"{said}. None is left: is this the right folder?")
     return [f"dropped: {said}"]
 
-
+# %% ../nbs/02_splits.ipynb #8d1d3e6a
 def found_rows(
     listing: Listing, known: Sequence[str], missing: str = "error", where: str = "the data set"
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:
@@ -412,7 +412,7 @@ def write_draw(s: FewShotSplit, images: ImageSet, path) -> Path:
     }
     return write_listing(Listing(names, images.label[rows], images.class_names, parts, head=head), path)
 
-# %% ../nbs/02_splits.ipynb #c541c87f
+# %% ../nbs/02_splits.ipynb #c9ffc7c2
 def kept_draw(
     path, protocol: Protocol, images: ImageSet, shots: int, seed: int, on_short: str = "error"
 ) -> FewShotSplit:
