@@ -113,11 +113,19 @@ def encode_missing(
         finite = np.isfinite(rows).all(1)
         for i in {i for (i, _), ok in zip(tags, finite) if not ok}:
             bad[i] = ValueError(f"its embedding is not finite in {encoder.precision}")
-        for view, file in files.items():
-            mine = [j for j, (_, seen_as) in enumerate(tags) if seen_as == view and finite[j]]
-            if mine:
-                file.append([keys[tags[j][0]] for j in mine], l2norm(rows[mine]))
+        sound = [tag for tag, ok in zip(tags, finite) if ok]
+        _append(files, keys, sound, l2norm(rows[finite]))
     return bad
+
+
+def _append(
+    files: Mapping[str, RowFile], keys: Sequence[bytes | None], tags: list[tuple[int, str]], rows: np.ndarray
+) -> None:
+    "Add each row to the file of its view; a tag is the picture's number and the view."
+    for view, file in files.items():
+        mine = [j for j, (_, seen_as) in enumerate(tags) if seen_as == view]
+        if mine:
+            file.append([keys[tags[j][0]] for j in mine], rows[mine])
 
 # %% ../nbs/10_features.ipynb #f8146110
 class UnreadableImages(ValueError):
@@ -194,6 +202,11 @@ def _finished(views: Sequence[str], keys: Sequence[bytes | None], home: Path) ->
     return None if any(part is None for part in parts.values()) else parts
 
 
+def _forget_growing(images: ImageSet, keys: Sequence[bytes | None], views: Sequence[str], home: Path) -> None:
+    for view in views:
+        (home / view / f"{_set_name(images, keys)}.rows").unlink(missing_ok=True)
+
+# %% ../nbs/10_features.ipynb #ee0218cb
 def extract_views(
     encoder: Encoder,
     images: ImageSet,
@@ -219,12 +232,11 @@ def extract_views(
         describe_encoder(encoder, home)
         lost = _complete(encoder, images, keys, views, home, progress)
         bad = _named(images, lost)
-        kept = np.array([i for i in range(n) if i not in lost], dtype=np.int64)
-        if bad and (on_bad == "error" or not len(kept)):
+        if bad and (on_bad == "error" or len(lost) == n):
             raise UnreadableImages(images.name, n, bad)
+        kept = np.array([i for i in range(n) if i not in lost], dtype=np.int64)
         parts = {view: _part(images, [keys[i] for i in kept], home / view, encoder.dim) for view in views}
-        for view in views:
-            (home / view / f"{_set_name(images, keys)}.rows").unlink(missing_ok=True)
+        _forget_growing(images, keys, views, home)
     if bad:
         listed = ", ".join(bad)
         warnings.warn(
@@ -232,7 +244,7 @@ def extract_views(
         )
     return parts, kept
 
-
+# %% ../nbs/10_features.ipynb #86423e9d
 def extract(
     encoder: Encoder, images: ImageSet, view: str = "center", folder=None, progress: bool = False
 ) -> np.ndarray:
@@ -287,6 +299,12 @@ def _text_arrays(texts: Sequence[np.ndarray], order: str) -> tuple[np.ndarray, n
     return T0, np.stack(texts) if equal else None
 
 
+def _views_of(images: ImageSet, crops: int) -> list[str]:
+    flip = ["flip"] if images.flip else []
+    cuttings = [f"crop:{crops}"] if crops > 0 else []
+    return ["center", *flip, *cuttings]
+
+
 def _origin(
     images: ImageSet, encoder: Encoder, templates: Templates, order: str, dropped: int
 ) -> dict[str, Any]:
@@ -325,11 +343,7 @@ def features_of(
     templates = images.templates if templates is None else templates
     # sentences first: a wrong name shall not show after an hour
     texts = text_features(CachedTexts(encoder, folder), images.class_names, templates)
-    wanted = ["center"]
-    if images.flip:
-        wanted.append("flip")
-    if crops > 0:
-        wanted.append(f"crop:{crops}")
+    wanted = _views_of(images, crops)
     views, kept = extract_views(encoder, images, wanted, folder, progress, on_bad)
     T0, of_templates = _text_arrays(texts, order)
     return FeaturePack(
@@ -346,7 +360,7 @@ def features_of(
         texts=of_templates,
     )
 
-
+# %% ../nbs/10_features.ipynb #3f14e6a7
 def load_features(
     dataset: str,
     encoder: Encoder | None = None,

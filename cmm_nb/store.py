@@ -293,7 +293,7 @@ def _entry(path: Path) -> CacheEntry:
         files=files,
     )
 
-
+# %% ../nbs/09b_store.ipynb #0543a1d4
 def cache_entries(folder=None) -> list[CacheEntry]:
     "All entries of the cache, the one used last first."
     root = cache_folder(folder) / "features"
@@ -346,7 +346,7 @@ def _unreferenced(entries: Sequence[CacheEntry]) -> list[CacheEntry]:
     covered = {entry for entry in pictures if any(yields_to(entry, other) for other in pictures)}
     return [entry for entry in entries if entry.kind in ("unfinished", "damaged") or entry in covered]
 
-
+# %% ../nbs/09b_store.ipynb #0f4be503
 def _remove(entry: CacheEntry, dry_run: bool) -> bool:
     "Remove an entry (or only look whether one could); False while another process is working on it."
     from filelock import FileLock, Timeout
