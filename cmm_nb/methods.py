@@ -48,7 +48,14 @@ class Method:
 
 METHODS: Registry[Method] = Registry(
     "method",
-    providers=("cmm_nb.training_free", "cmm_nb.trained", "cmm_nb.recipe", "cmm_nb.training"),
+    providers=(
+        "cmm_nb.training_free",
+        "cmm_nb.trained",
+        "cmm_nb.recipe",
+        "cmm_nb.training",
+        "cmm_nb.prompts",
+        "cmm_nb.towers",
+    ),
     group="cmm_nb.methods",
 )
 
