@@ -49,12 +49,12 @@ class Method:
 METHODS: Registry[Method] = Registry(
     "method",
     providers=(
-        "cmm_nb.closed",
-        "cmm_nb.caches",
-        "cmm_nb.heads",
-        "cmm_nb.adapters",
+        "cmm_nb.training_free",
+        "cmm_nb.trained",
         "cmm_nb.recipe",
         "cmm_nb.training",
+        "cmm_nb.prompts",
+        "cmm_nb.towers",
     ),
     group="cmm_nb.methods",
 )
