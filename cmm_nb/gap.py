@@ -14,7 +14,7 @@ __all__ = ['INF', 'GAP_METRICS', 'CARDS', 'RMG_VARIANTS', 'SHRINKAGES', 'BOOTSTR
 import inspect
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any, Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from .core import as_rows, l2norm, need, pick
@@ -28,8 +28,11 @@ def _numpy(x, dtype=None) -> np.ndarray:
 
 def double_rows(x, name: str) -> np.ndarray:
     "Rows (n, d) of an array or tensor in double precision; `ValueError` as in `core.as_rows`."
-    as_rows(x, name)
-    return _numpy(x, np.float64)
+    rows = _numpy(x, np.float64)
+    sound = rows.ndim == 2 and rows.size > 0 and np.isfinite(rows.sum())
+    if not sound:
+        as_rows(x, name)  # says what is wrong
+    return rows
 
 
 def _both(image, text) -> tuple[np.ndarray, np.ndarray]:
@@ -282,14 +285,13 @@ def _by_name(metric: GapMetric, result: Any) -> dict[str, float]:
     return {name: float(result[name]) for name in metric.names}
 
 # %% ../nbs/21_gap.ipynb #803411fb
-def _measured(clouds: _Clouds, names: Sequence[str] | None = None) -> dict[str, float]:
-    """The measures called `names` (default: all in GAP_METRICS) of `clouds`; NaN where the input lacks what one needs.
+def _measured(clouds: _Clouds, metrics: Mapping[str, GapMetric]) -> dict[str, float]:
+    """Each of the `metrics` of `clouds`; NaN where the input lacks what it needs.
 
     A function that gives several is called once. `ValueError` when a measure that is due was not computed."""
     done: dict[tuple[str, ...], dict[str, float]] = {}
     values = {}
-    for name in GAP_METRICS if names is None else names:
-        metric = GAP_METRICS[name]
+    for name, metric in metrics.items():
         if not _NEEDS[metric.needs](clouds):
             values[name] = float("nan")
             continue
@@ -1046,6 +1048,10 @@ def class_gaps(image, text, image_labels, text_labels=None) -> dict[str, float]:
     return dict(zip(_class_cards, np.mean(figures, axis=0).tolist()))
 
 # %% ../nbs/21_gap.ipynb #bc647196
+def _chosen(names: Sequence[str]) -> dict[str, GapMetric]:
+    return {name: GAP_METRICS[name] for name in names}
+
+
 def gap_report(
     image,
     text,
@@ -1079,7 +1085,7 @@ def gap_report(
         f"paired=True needs as many texts as images, not {len(y)} and {len(x)}.",
     )
     clouds = _Clouds(x, y, pairs, image_labels, text_labels, seed, shrinkage, max_rows)
-    report = _measured(clouds, only)
+    report = _measured(clouds, GAP_METRICS if only is None else _chosen(only))
     if bootstrap:
         report |= bootstrap_intervals(x, y, pairs, clouds.paired, bootstrap, seed)
     if permutations:
@@ -1110,10 +1116,11 @@ def bootstrap_intervals(
     """Basic bootstrap intervals `*_low`, `*_high` of BOOTSTRAPPED for unit rows (n, d), (m, d).
 
     `same`: rows are captions of each other and drawn as pairs."""
-    clouds, rng = _Clouds(*_both(image, text), pairs), np.random.default_rng(seed)
+    clouds = _Clouds(*_both(image, text), pairs)
+    metrics, rng = _chosen(BOOTSTRAPPED), np.random.default_rng(seed)
 
     def values(drawn: _Clouds) -> list[float]:
-        return list(_measured(drawn, BOOTSTRAPPED).values())
+        return list(_measured(drawn, metrics).values())
 
     draws = [values(_resampled(clouds, same, rng)) for _ in range(resamples)]
     tails = [(1 - level) / 2, (1 + level) / 2]
