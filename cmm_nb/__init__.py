@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from .clip.encoders import ENCODERS, load_encoder
     from .clip.features import load_features
     from .clip.packs import load_pack
-    from .data.benchmarks import DATASETS, load_dataset
+    from .core import optional_data
+    from .data.images import DATASETS, load_dataset
     from .gap.measures import GAP_METRICS, gap_metric, gap_report
     from .metrics import evaluate
     from .model.methods import METHODS, fit_many, fit_method, method
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from .use.classifier import CMMClassifier
 
 _HOME = {
+    "core": ("optional_data",),
     "metrics": ("evaluate",),
-    "data.benchmarks": ("DATASETS", "load_dataset"),
+    "data.images": ("DATASETS", "load_dataset"),
     "clip.encoders": ("ENCODERS", "load_encoder"),
     "clip.packs": ("load_pack",),
     "clip.features": ("load_features",),
@@ -44,4 +46,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

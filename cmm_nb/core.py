@@ -18,8 +18,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Iterable, Iterator
 
-import cmm_nb
 import numpy as np
+
+import cmm_nb
 
 # %% ../nbs/00_core.ipynb #d4915bbe
 def l2norm(x):

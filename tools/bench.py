@@ -17,15 +17,16 @@ import numpy as np
 import torch
 from PIL import Image
 
+from cmm_nb.clip.encoders import batches, embed, load_encoder
+from cmm_nb.clip.features import features_of
+from cmm_nb.clip.packs import load_pack
+from cmm_nb.clip.store import RowFile, encoder_folder, image_keys
 from cmm_nb.core import l2norm, optional_data, versions
-from cmm_nb.data import load_dataset
-from cmm_nb.encoders import batches, embed, load_encoder
-from cmm_nb.features import RowFile, encoder_folder, features_of, image_keys
-from cmm_nb.packs import load_pack
-from cmm_nb.recipe import fit_cmm
-from cmm_nb.results import write_rows
-from cmm_nb.tasks import make_task, pack_task
-from cmm_nb.training import PaperRecipe, train_paper
+from cmm_nb.data.images import load_dataset
+from cmm_nb.model.paper import PaperRecipe, train_paper
+from cmm_nb.model.recipe import fit_cmm
+from cmm_nb.model.tasks import make_task, pack_task
+from cmm_nb.runs.results import write_rows
 
 LINES: list[dict] = []
 QUICK = "--quick" in sys.argv

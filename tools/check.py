@@ -90,10 +90,9 @@ def notebook(path: Path) -> tuple[bool, str]:
     return ok and "Success." in output, output
 
 
-def study(path: Path) -> tuple[bool, str]:
+def study(path: Path, small: dict) -> tuple[bool, str]:
     "A parameterised notebook on the smallest parameters that reach every cell."
     with tempfile.TemporaryDirectory(prefix="a study ") as folder:
-        small = json.loads((ROOT / "tools" / "studies.json").read_text())[path.stem.partition("_")[2]]
         parameters = [f"{name}={json.dumps(value)}" for name, value in small.items()]
         options = [option for parameter in parameters for option in ("-p", parameter)]
         return sh(BIN / "cmm", "batch", "--quiet", "--notebook", path, "--runs", folder, *options)
@@ -180,10 +179,14 @@ def main() -> None:
     check("generated files are in sync", in_sync)
     check("layout, lint and density", laid_out)
     check("imports go down the ladder", ladder)
-    lessons = [p for p in style.notebooks() if p.parent.name != "studies"]
+    small = json.loads((ROOT / "tools" / "studies.json").read_text())
+    jobs = {p: lambda p=p: notebook(p) for p in style.notebooks() if p.parent.name != "studies"}
+    for path in style.notebooks():
+        name = path.stem[3:]
+        if name in small:
+            jobs[path] = lambda path=path, name=name: study(path, small[name])
     with ThreadPoolExecutor(2) as pool:
-        runs = {path: pool.submit(timed, lambda path=path: notebook(path)) for path in lessons}
-        runs |= {p: pool.submit(timed, lambda p=p: study(p)) for p in style.notebooks() if p not in runs}
+        runs = {path: pool.submit(timed, job) for path, job in jobs.items()}
         for path, run in runs.items():
             report(str(path.relative_to(ROOT)), *run.result())
     check("types of the package (mypy)", lambda: sh(sys.executable, "-m", "mypy"))

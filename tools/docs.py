@@ -7,7 +7,7 @@ from pathlib import Path
 import pdoc
 from style import notebooks
 
-from cmm_nb.batch import to_html
+from cmm_nb.runs.notebooks import to_html
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "_docs"
