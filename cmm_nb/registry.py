@@ -9,7 +9,7 @@ __all__ = ['Entry', 'Registry']
 import importlib
 from collections.abc import Iterator, Mapping
 from importlib import metadata
-from typing import Any, Callable, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from .core import need, pick
 

@@ -29,7 +29,7 @@ from cmm_nb.data.files import (
     settle_parts,
     to_rgb,
 )
-from .images import DATASETS, PARTS, DataSet, ImageSet, PixelImages, enter_dataset, source
+from .images import PARTS, DataSet, ImageSet, PixelImages, enter_dataset, source
 from .splits import read_listing
 
 # %% ../../nbs/data/06_benchmarks.ipynb #d603c93d

@@ -25,7 +25,7 @@ from typing import Any, Callable, Iterable, Iterator, Sequence
 import numpy as np
 
 from ..core import cache_folder, content_hash, file_hash, need, pick
-from .images import PARTS, ImageSet, count_parts, cut, source
+from .images import PARTS, ImageSet, cut, source
 from cmm_nb.data.splits import (
     Listing,
     copies,

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from ..core import need
-from ..metrics import log_softmax, nll
+from ..metrics import nll
 from ..model.folds import deal_folds, image_prototypes
 from ..model.methods import fit_many
 from ..model.tasks import Fitted, Task, make_task
