@@ -141,7 +141,7 @@ def wobble(n: int, size: int, rng, strength: float = 1.0):
     import torch
     import torch.nn.functional as F
 
-    total = 0
+    total = torch.zeros(n, 2, size, size)
     for points, push in ((3, 0.22), (6, 0.07)):
         arrows = torch.randn(n, 2, points, points, generator=rng) * push * strength
         arrows = arrows * _uniform(rng, 0, 1, n, 1, 1, 1)
@@ -156,7 +156,7 @@ def write(bank, font, char, rng, strength: float = 1.0, size: int = 32):
 
     n = len(char)
     pen = (torch.rand(n, generator=rng) < 0.6).long()
-    bend = F.affine_grid(affine(n, rng, strength), (n, 1, size, size), align_corners=False)
+    bend = F.affine_grid(affine(n, rng, strength), [n, 1, size, size], align_corners=False)
     where = bend + wobble(n, size, rng, strength)
     glyphs = bank[font, char, pen][:, None]
     d = F.grid_sample(glyphs, where, padding_mode="border", align_corners=False)
@@ -380,7 +380,8 @@ def make_optimizer(model, lr: float):
     "AdamW; weight decay only for the matrices, not for embeddings, biases and gains."
     import torch
 
-    decayed, free = [], []
+    decayed: list[Any] = []
+    free: list[Any] = []
     for name, parameter in model.named_parameters():
         is_matrix = parameter.ndim > 1 and "embed" not in name
         group = decayed if is_matrix else free
