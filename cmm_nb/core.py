@@ -39,10 +39,11 @@ def need(ok: Any, message: str) -> None:
 def pick(name: str, table: Iterable[str], what: str) -> str:
     "Return `name` if it stands in `table`; else a `ValueError` that lists the known names and the nearest one."
     known = sorted(table)
+    if name in known:
+        return name
     near = difflib.get_close_matches(str(name), known, 1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    need(name in known, f"Unknown {what} {name!r}.{hint} Known: {', '.join(known)}.")
-    return name
+    raise ValueError(f"Unknown {what} {name!r}.{hint} Known: {', '.join(known)}.")
 
 # %% ../nbs/00_core.ipynb #17f2a70b
 def as_rows(x, name: str = "features"):
