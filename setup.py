@@ -27,12 +27,12 @@ setup(
         "Intended Audience :: Science/Research",
         "Programming Language :: Python :: 3",
     ],
-    packages=find_packages(include=["cmm_nb", "cmm_nb.*"]) + ["cmm_nb.runs.notebooks", "cmm_nb.grid_files"],
+    packages=find_packages(include=["cmm_nb", "cmm_nb.*"]) + ["cmm_nb.notebooks", "cmm_nb.grid_files"],
     # the studies and the grids travel with the package
-    package_dir={"cmm_nb.runs.notebooks": "nbs/studies", "cmm_nb.grid_files": "grids"},
+    package_dir={"cmm_nb.notebooks": "nbs/studies", "cmm_nb.grid_files": "grids"},
     package_data={
         "cmm_nb": ["py.typed", "embedded_data/*"],
-        "cmm_nb.runs.notebooks": ["*.ipynb"],
+        "cmm_nb.notebooks": ["*.ipynb"],
         "cmm_nb.grid_files": ["*.yaml"],
     },
     python_requires=f">={cfg['min_python']}",
