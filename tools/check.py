@@ -180,19 +180,22 @@ def main() -> None:
     check("layout, lint and density", laid_out)
     check("imports go down the ladder", ladder)
     small = json.loads((ROOT / "tools" / "studies.json").read_text())
-    jobs = {p: lambda p=p: notebook(p) for p in style.notebooks() if p.parent.name != "studies"}
+    jobs = {
+        "wheel from the sdist, installed elsewhere": wheel,
+        "types of the package (mypy)": lambda: sh(sys.executable, "-m", "mypy"),
+        "main job through papermill": main_job,
+        "a grid, resumed and extended, and its report": grid_and_report,
+    }
     for path in style.notebooks():
-        name = path.stem[3:]
-        if name in small:
-            jobs[path] = lambda path=path, name=name: study(path, small[name])
-    with ThreadPoolExecutor(2) as pool:
-        runs = {path: pool.submit(timed, job) for path, job in jobs.items()}
-        for path, run in runs.items():
-            report(str(path.relative_to(ROOT)), *run.result())
-    check("types of the package (mypy)", lambda: sh(sys.executable, "-m", "mypy"))
-    check("main job through papermill", main_job)
-    check("a grid, resumed and extended, and its report", grid_and_report)
-    check("wheel from the sdist, installed elsewhere", wheel)
+        name, place = path.stem[3:], str(path.relative_to(ROOT))
+        if path.parent.name != "studies":
+            jobs[place] = lambda path=path: notebook(path)
+        elif name in small:
+            jobs[place] = lambda path=path, name=name: study(path, small[name])
+    with ThreadPoolExecutor(2) as pool:  # two at a time: each keeps to one core
+        runs = {name: pool.submit(timed, job) for name, job in jobs.items()}
+        for name, run in runs.items():
+            report(name, *run.result())
     failed = results.count(False)
     print(f"\n{len(results) - failed} passed, {failed} failed")
     sys.exit(bool(failed))
