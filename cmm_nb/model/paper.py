@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['PARENT_GRID', 'PaperRecipe', 'lr_at', 'batch_rows', 'cmm_losses', 'train_paper', 'cmm_embedding', 'cmm_logits',
-           'without_fusion', 'fit_cmm_paper']
+           'without_fusion', 'fit_cmm_paper', 'fit_cmm_paper_searched']
 
 # %% ../../nbs/model/20_paper.ipynb #0b9bf91f
+import itertools
 import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Sequence
@@ -26,7 +27,9 @@ from .triplet import triplet_from_scores
 # %% ../../nbs/model/20_paper.ipynb #c8533fea
 @dataclass(frozen=True)
 class PaperRecipe:
-    "Settings of the paper's training. Printed there: all but lr, weight_decay, triplet_weight."
+    """Settings of the paper's training.
+
+    Not printed there, and filled from its parent code: lr, weight_decay, warmup_lr, lr_min; triplet_weight is 1."""
 
     lr: float = 1e-4
     weight_decay: float = 1e-2
@@ -44,13 +47,16 @@ class PaperRecipe:
     train_T: bool = True
 
 
-PARENT_GRID = [dict(lr=lr, weight_decay=wd) for lr in (1e-3, 1e-4) for wd in (0.0, 1e-2, 1e-4)]
+PARENT_GRID = dict(lr=(1e-3, 1e-4), weight_decay=(0.0, 1e-2, 1e-4))
 
 # %% ../../nbs/model/20_paper.ipynb #9462bcda
 def lr_at(step: int, recipe: PaperRecipe) -> float:
-    "Learning rate of iteration `step` (0-based): linear warm-up, then a cosine to `lr_min`."
+    """Learning rate of iteration `step` (0-based): linear warm-up, then a cosine to `lr_min`.
+
+    The warm-up never falls: where `warmup_lr` lies above `lr`, it stays at `lr`."""
     if step < recipe.warmup:
-        return recipe.warmup_lr + (recipe.lr - recipe.warmup_lr) * step / recipe.warmup
+        start = min(recipe.warmup_lr, recipe.lr)
+        return start + (recipe.lr - start) * step / recipe.warmup
     done = (step - recipe.warmup) / max(1, recipe.iterations - recipe.warmup)
     falling = (1 + math.cos(math.pi * done)) / 2  # from 1 to 0
     return recipe.lr_min + (recipe.lr - recipe.lr_min) * falling
@@ -98,55 +104,82 @@ def _start(tasks: Sequence[Task], recipe: PaperRecipe) -> tuple[torch.Tensor, to
     return W.requires_grad_(recipe.train_W), T.requires_grad_(recipe.train_T)
 
 
-def _optimizer(W: torch.Tensor, T: torch.Tensor, recipe: PaperRecipe) -> torch.optim.Optimizer:
-    trained = [p for p in (W, T) if p.requires_grad]
-    need(
-        trained and recipe.iterations >= 1,
-        "Nothing to train: set train_W or train_T, and at least one iteration.",
-    )
-    fused = W.device.type in ("cpu", "cuda")
-    decay = recipe.weight_decay
-    return torch.optim.AdamW(trained, recipe.lr, betas=(0.9, 0.999), weight_decay=decay, fused=fused)
-
-
 def _all_batches(tasks: Sequence[Task], recipe: PaperRecipe) -> torch.Tensor:
     "Row numbers (R, iterations, batch_size) of every batch of every task."
     size, iterations = recipe.batch_size, recipe.iterations
     tables = [batch_rows(len(task.X), size, iterations, task.seed) for task in tasks]
     return torch.from_numpy(np.stack(tables)).to(tasks[0].device)
 
+# %% ../../nbs/model/20_paper.ipynb #3627d385
+def _one_each(recipe: PaperRecipe | Sequence[PaperRecipe], n: int) -> list[PaperRecipe]:
+    "A recipe for each of n tasks."
+    recipes = [recipe] * n if isinstance(recipe, PaperRecipe) else list(recipe)
+    need(len(recipes) == n, f"{len(recipes)} recipes for {n} tasks: give one for all, or one for each.")
+    shared = {replace(one, lr=0.0, weight_decay=0.0) for one in recipes}
+    need(len(shared) == 1, "Recipes trained together may differ in lr and weight_decay only.")
+    return recipes
+
+
+def _optimizer(trained: list[torch.Tensor], recipes: Sequence[PaperRecipe]) -> torch.optim.Optimizer:
+    "AdamW on `trained`, tensors (R, ...); a group for each run of equal recipes, on its rows of their memory."
+    need(
+        trained and recipes[0].iterations >= 1,
+        "Nothing to train: set train_W or train_T, and at least one iteration.",
+    )
+    groups: list[dict[str, Any]] = []
+    at = 0
+    for recipe, run in itertools.groupby(recipes):
+        rows = slice(at, at + len(list(run)))
+        params = [torch.nn.Parameter(p.detach()[rows]) for p in trained]
+        groups.append(dict(params=params, weight_decay=recipe.weight_decay, recipe=recipe, rows=rows))
+        at = rows.stop
+    fused = trained[0].device.type in ("cpu", "cuda")
+    return torch.optim.AdamW(groups, betas=(0.9, 0.999), fused=fused)
+
+
+def _step(optimizer: torch.optim.Optimizer, trained: list[torch.Tensor], step: int) -> None:
+    "One step of every group with its own learning rate; the gradients are used up."
+    for group in optimizer.param_groups:
+        group["lr"] = lr_at(step, group["recipe"])
+        for part, whole in zip(group["params"], trained):
+            part.grad = whole.grad[group["rows"]]
+    optimizer.step()
+    for whole in trained:
+        whole.grad = None
+
 # %% ../../nbs/model/20_paper.ipynb #84336144
 def train_paper(
     tasks: Sequence[Task],
-    recipe: PaperRecipe = PaperRecipe(),
+    recipe: PaperRecipe | Sequence[PaperRecipe] = PaperRecipe(),
     log_every: int = 100,
     progress: bool = False,
     watch=None,
 ):
     """Train W and T of all tasks side by side (eq 15-16). Returns W (R, d, d), T (R, C, d) and a history.
 
-    The history is a list of dicts: step, and per task the cross-entropy and the triplet loss of that step's batch.
-    `watch(step, W, T)` is called as often, before the step."""
+    `recipe`: one for all tasks, or one for each; they may differ in lr and weight_decay. The history is a list of
+    dicts: step, and per task the cross-entropy and the triplet loss of that step's batch. `watch(step, W, T)` is
+    called as often, before the step."""
     from tqdm import trange
 
-    data = _stack_tasks(tasks)
-    W, T = _start(tasks, recipe)
-    optimizer = _optimizer(W, T, recipe)
-    batches = _all_batches(tasks, recipe)
+    recipes = _one_each(recipe, len(tasks))
+    shared, data = recipes[0], _stack_tasks(tasks)
+    W, T = _start(tasks, shared)
+    trained = [p for p in (W, T) if p.requires_grad]
+    optimizer = _optimizer(trained, recipes)
+    batches = _all_batches(tasks, shared)
     run = torch.arange(len(tasks), device=W.device).unsqueeze(1)
     history = []
     with few_threads(W.numel()):
-        for step in trange(recipe.iterations, desc="cmm-paper", disable=not progress, mininterval=1):
-            optimizer.param_groups[0]["lr"] = lr_at(step, recipe)
+        for step in trange(shared.iterations, desc="cmm-paper", disable=not progress, mininterval=1):
             if watch and step % log_every == 0:
                 watch(step, W.detach(), T.detach())
             rows = batches[:, step]
             z, y = data["X"][run, rows], data["y"][run, rows]
-            ce, triplet = cmm_losses(z, y, W, T, data["T0"], data["scale"], recipe)
-            (ce + recipe.triplet_weight * triplet).sum().backward()
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            if step % log_every == 0 or step == recipe.iterations - 1:
+            ce, triplet = cmm_losses(z, y, W, T, data["T0"], data["scale"], shared)
+            (ce + shared.triplet_weight * triplet).sum().backward()
+            _step(optimizer, trained, step)
+            if step % log_every == 0 or step == shared.iterations - 1:
                 history.append(dict(step=step, cross_entropy=ce.tolist(), triplet=triplet.tolist()))
     return W.detach(), T.detach(), history
 
@@ -185,14 +218,24 @@ def _choose_alpha(task: Task, state: dict, recipe: PaperRecipe) -> dict[str, Any
     return dict(alpha=found.alpha, selected_by=how, val_accuracy=found.table[found.alpha])
 
 
-def _finish(task: Task, W: torch.Tensor, T: torch.Tensor, recipe: PaperRecipe, history: list) -> Fitted:
-    "Choose alpha and pack everything into a `Fitted`."
+def _full_name(name: str, recipe: PaperRecipe) -> str:
+    "The method's name; with the number of iterations where it is not the paper's."
+    as_long = recipe.iterations == PaperRecipe.iterations
+    return name if as_long else f"{name} ({recipe.iterations:,} iterations)"
+
+
+def _finish(
+    name: str, task: Task, W: torch.Tensor, T: torch.Tensor, recipe: PaperRecipe, history: list
+) -> Fitted:
+    "Choose alpha and pack everything into a `Fitted`; the one place that names a run."
     chosen = _choose_alpha(task, dict(W=W, T=T), recipe)
     numbers = dict(alpha=chosen["alpha"], scale=task.logit_scale)
     state = dict(W=W, T=T, T0=task.T0) | {k: torch.tensor(v, device=W.device) for k, v in numbers.items()}
-    n_parameters = W.numel() * recipe.train_W + T.numel() * recipe.train_T
-    info = dict(recipe=asdict(recipe), **chosen, n_parameters=n_parameters, history=history)
-    return Fitted("cmm-paper", cmm_logits, state, task.width, cmm_embedding, info)
+    n_parameters = W.numel() * recipe.train_W + T.numel() * recipe.train_T  # what was trained, no more
+    info = dict(
+        registered_as=name, recipe=asdict(recipe), **chosen, n_parameters=n_parameters, history=history
+    )
+    return Fitted(_full_name(name, recipe), cmm_logits, state, task.width, cmm_embedding, info)
 
 
 def _history_of(i: int, history: list[dict]) -> list[dict]:
@@ -203,40 +246,126 @@ def _history_of(i: int, history: list[dict]) -> list[dict]:
     ]
 
 # %% ../../nbs/model/20_paper.ipynb #c781ccc3
+def _known_settings(name: str, settings: dict, *more: str) -> None:
+    "`ValueError` for a setting that is neither a field of `PaperRecipe` nor one of `more`."
+    known = [*PaperRecipe.__dataclass_fields__, *more]
+    unknown = sorted(set(settings) - set(known))
+    if unknown:
+        raise ValueError(f"{name} has no setting {unknown[0]!r}; it has {', '.join(known)}.")
+
+
 @method(
     "cmm-paper",
     summary="linear map, trainable prototypes, triplet loss, fusion; the paper's recipe",
     source="Cross-Modal Mapping, eq 1-16",
 )
-def fit_cmm_paper(
-    tasks: Sequence[Task], progress: bool = False, grid: bool = False, **settings
-) -> list[Fitted]:
+def fit_cmm_paper(tasks: Sequence[Task], progress: bool = False, **settings) -> list[Fitted]:
     """The paper's CMM for tasks of one data set, trained side by side. `settings`: any field of `PaperRecipe`.
 
-    With `grid`, lr and weight decay come from `PARENT_GRID` by validation accuracy (first of equals), each task on
-    its own. Raises `ValueError` for a setting that does not exist, and for `grid` without validation images."""
-    known = list(PaperRecipe.__dataclass_fields__)
-    unknown = sorted(set(settings) - set(known))
-    if unknown:
-        raise ValueError(f"cmm-paper has no setting {unknown[0]!r}; it has {', '.join(known)}, grid.")
-    if grid:
-        return _fit_grid(tasks, progress, settings)
+    With other than the paper's 16,000 iterations, their number stands in the name of the result. Raises
+    `ValueError` for a setting that does not exist."""
+    _known_settings("cmm-paper", settings)
     recipe = PaperRecipe(**settings)
     W, T, history = train_paper(tasks, recipe, progress=progress)
-    return [_finish(task, W[i], T[i], recipe, _history_of(i, history)) for i, task in enumerate(tasks)]
+    return [
+        _finish("cmm-paper", task, W[i], T[i], recipe, _history_of(i, history))
+        for i, task in enumerate(tasks)
+    ]
 
-# %% ../../nbs/model/20_paper.ipynb #f16b1eb8
-def _fit_grid(tasks: Sequence[Task], progress: bool, settings: dict) -> list[Fitted]:
-    "For each task the cell of `PARENT_GRID` with the highest validation accuracy."
+# %% ../../nbs/model/20_paper.ipynb #adcda015
+class _Looks:
+    "Validation accuracy of each experiment at its best look so far, that look's step, and W and T at that step."
+
+    def __init__(self, tasks: Sequence[Task], recipe: PaperRecipe):
+        self.recipe = recipe
+        self.z = pad_sequence([task.X_val for task in tasks], batch_first=True)
+        self.y = pad_sequence([task.y_val for task in tasks], batch_first=True, padding_value=-1)
+        self.n = torch.tensor([len(task.y_val) for task in tasks], device=self.z.device)
+        self.S_clip = self.z @ torch.stack([task.T0 for task in tasks]).mT
+        self.hits = torch.full_like(self.n, -1)
+        self.step = torch.zeros_like(self.n)
+        self.W = self.T = None
+
+    def accuracy(self) -> torch.Tensor:
+        return self.hits / self.n
+
+    def __call__(self, step: int, W: torch.Tensor, T: torch.Tensor) -> None:
+        mapped = map_features(self.z, W) if self.recipe.layers == 1 else map_nonlinear(self.z, W)
+        S = fuse(scores(mapped, T), self.S_clip, self.recipe.alpha)  # as in training
+        hits = (S.argmax(-1) == self.y).sum(-1)
+        if self.W is None:
+            self.W, self.T = torch.empty_like(W), torch.empty_like(T)
+        better = hits > self.hits  # equals keep the earlier look
+        self.W[better], self.T[better] = W[better], T[better]
+        self.hits[better], self.step[better] = hits[better], step
+
+# %% ../../nbs/model/20_paper.ipynb #c6aaf14e
+_TOGETHER = 50_000_000  # numbers in W, T and X that are trained side by side; more would not be faster
+
+
+def _cells(settings: dict) -> list[PaperRecipe]:
+    "A recipe for each cell of `PARENT_GRID`; what `settings` gives is not searched."
+    values = [(settings[name],) if name in settings else tried for name, tried in PARENT_GRID.items()]
+    chosen = [dict(zip(PARENT_GRID, cell)) for cell in itertools.product(*values)]
+    return [PaperRecipe(**settings | cell) for cell in chosen]
+
+
+def _portions(tasks: Sequence[Task], cells: int) -> list[Sequence[Task]]:
+    "The tasks in portions that fit `_TOGETHER`."
+    largest = max(task.width * (task.width + task.n_classes + len(task.X)) for task in tasks)
+    size = max(1, _TOGETHER // (cells * largest))
+    return [tasks[start : start + size] for start in range(0, len(tasks), size)]
+
+
+def _pick_cell(i: int, looks: _Looks, recipes: list[PaperRecipe], n: int) -> tuple[int, dict[str, Any]]:
+    "Of the experiments i, i + n, ... the one with the best look (first of equals), and what to say about it."
+    mine = range(i, len(recipes), n)
+    table = [
+        {name: getattr(recipes[e], name) for name in PARENT_GRID}
+        | dict(step=int(looks.step[e]), val_accuracy=float(looks.accuracy()[e]))
+        for e in mine
+    ]
+    best = max(range(len(table)), key=lambda cell: table[cell]["val_accuracy"])  # max keeps the first
+    return mine[best], dict(step=table[best]["step"], grid=table)
+
+# %% ../../nbs/model/20_paper.ipynb #2d8a784e
+def _search(tasks: Sequence[Task], cells: list[PaperRecipe], look_every: int, progress: bool) -> list[Fitted]:
+    "Each task's best look of its best cell; all cells of all tasks are trained side by side."
+    name, n = "cmm-paper-searched", len(tasks)
+    experiments = list(tasks) * len(cells)
+    recipes = [cell for cell in cells for _ in tasks]
+    looks = _Looks(experiments, cells[0])
+    W, T, history = train_paper(experiments, recipes, look_every, progress, watch=looks)
+    looks(cells[0].iterations, W, T)
+    how = f"validation accuracy: lr and weight_decay out of {len(cells)}, the best of all looks, then alpha"
+    fits = []
+    for i, task in enumerate(tasks):
+        e, found = _pick_cell(i, looks, recipes, n)
+        fitted = _finish(name, task, looks.W[e], looks.T[e], recipes[e], _history_of(e, history))
+        fitted.info |= dict(selected_by=how, **found)
+        fits.append(fitted)
+    return fits
+
+
+@method(
+    "cmm-paper-searched",
+    summary="cmm-paper with lr, weight decay and the step chosen on validation images, as its parent code does",
+    source="Cross-Modal Mapping, eq 1-16; code of Lin et al. 2023",
+    search=PARENT_GRID,
+)
+def fit_cmm_paper_searched(
+    tasks: Sequence[Task], progress: bool = False, look_every: int = 100, **settings
+) -> list[Fitted]:
+    """As `fit_cmm_paper`, of which the best look on validation images is kept, and the best cell of `PARENT_GRID`.
+
+    A setting of the grid that is given is not searched. Raises `ValueError` for a setting that does not exist, and
+    for a task without validation images."""
+    _known_settings("cmm-paper-searched", settings, "look_every")
     need(
         all(task.has_val for task in tasks),
-        "grid=True chooses lr and weight decay on validation images: give X_val and y_val.",
+        "cmm-paper-searched chooses lr, weight decay and the step on validation images: give X_val and y_val, "
+        "or take cmm-paper.",
     )
-    cells = [fit_cmm_paper(tasks, progress, **(settings | cell)) for cell in PARENT_GRID]
-    how = f"lr and weight decay out of {len(PARENT_GRID)} cells, then alpha: validation accuracy"
-    out = []
-    for fits in zip(*cells):
-        best = max(fits, key=lambda fitted: fitted.info["val_accuracy"])  # max keeps the first of equals
-        best.info["selected_by"] = how
-        out.append(best)
-    return out
+    cells = _cells(settings)
+    portions = _portions(tasks, len(cells))
+    return [f for portion in portions for f in _search(portion, cells, look_every, progress)]
