@@ -4,18 +4,19 @@
 
 # %% auto #0
 __all__ = ['frozen_copy', 'thaw', 'text_tower', 'encode_embeddings', 'shorten', 'TokenLayout', 'text_lengths', 'token_layout',
-           'DeepTask', 'make_deep_task', 'deep_task', 'DeepRecipe', 'training_length', 'Finished', 'DeepNet',
-           'run_below', 'validate', 'epoch_rows', 'train_deep', 'FittedDeep', 'seeded', 'fit_net', 'ThroughEncoder',
-           'through_encoder', 'trains_images', 'fit_deep_task', 'fit_deep']
+           'DeepTask', 'make_deep_task', 'deep_task', 'crop_box', 'cut', 'DeepRecipe', 'training_length', 'Finished',
+           'DeepNet', 'run_below', 'validate', 'epoch_rows', 'train_deep', 'FittedDeep', 'seeded', 'fit_net',
+           'ThroughEncoder', 'through_encoder', 'trains_images', 'fit_deep_task', 'fit_deep']
 
 # %% ../../nbs/baselines/28_through.ipynb #bbf3de38
 import contextlib
 import copy
 import inspect
 import itertools
+import math
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
 import numpy as np
@@ -23,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..clip.encoders import Encoder
+from ..clip.encoders import Encoder, prefetch
 from ..clip.features import seen
 from ..clip.packs import FeaturePack
 from ..clip.templates import fill, get_templates
@@ -124,7 +125,8 @@ def token_layout(tokenizer: Callable) -> TokenLayout:
 class DeepTask:
     """A few-shot problem for `encoder`, in pictures.
 
-    `views`: sequences of the same N images; y (N,); names, templates, and validation images if there are any."""
+    `views`: sequences of the same N images; y (N,); names, templates, and validation images if there are any;
+    `pictures`: the views as PIL pictures that can be cut, empty if there are none."""
 
     encoder: Encoder
     views: list[Any]
@@ -134,6 +136,7 @@ class DeepTask:
     val: Any = None
     y_val: torch.Tensor | None = None
     seed: int = 1
+    pictures: list[Any] = field(default_factory=list)
 
     @property
     def shots(self) -> int:
@@ -200,8 +203,8 @@ def make_deep_task(
     if images_val is not None:
         y_val = class_numbers(y_val, len(images_val), len(names), "y_val", device)
     views = [images, _mirrored(images)] if flip else [images]
-    templates = get_templates(template)
-    return DeepTask(encoder, views, y, names, templates, images_val, y_val, int(seed))
+    templates, pictures = get_templates(template), [] if hasattr(images, "ndim") else list(views)
+    return DeepTask(encoder, views, y, names, templates, images_val, y_val, int(seed), pictures)
 
 # %% ../../nbs/baselines/28_through.ipynb #fd8b6f93
 def deep_task(
@@ -228,9 +231,35 @@ def deep_task(
     support, y = part(split.train), images.label[split.train]
     templates = templates or images.templates
     task = make_deep_task(encoder, support, y, images.class_names, templates, val, y_val, split.seed)
+    task.pictures = [Taken(images.images, split.train)]
     if images.flip:
         task.views.append(mirrored(split.train))
+        task.pictures.append(_mirrored(task.pictures[0]))
     return task
+
+# %% ../../nbs/baselines/28_through.ipynb #fa1b16e1
+_AREA, _SHAPE = (0.08, 1.0), (3 / 4, 4 / 3)  # of a crop: share of the picture's area, width / height
+
+
+def crop_box(width: int, height: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
+    "A random box (left, top, right, bottom) of a picture, drawn as torchvision's `RandomResizedCrop` does."
+    for _ in range(10):
+        area = width * height * rng.uniform(*_AREA)
+        shape = math.exp(rng.uniform(*np.log(_SHAPE)))
+        w, h = round((area * shape) ** 0.5), round((area / shape) ** 0.5)
+        if 0 < w <= width and 0 < h <= height:
+            left, top = int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1))
+            return left, top, left + w, top + h
+    w = max(1, min(width, round(height * _SHAPE[1])))
+    h = max(1, min(height, round(width / _SHAPE[0])))
+    left, top = (width - w) // 2, (height - h) // 2
+    return left, top, left + w, top + h
+
+
+def cut(picture: Any, side: tuple[int, int], rng: np.random.Generator) -> Any:
+    "A random crop of a PIL picture, scaled (bicubic) to `side`, (width, height)."
+    box = crop_box(*picture.size, rng)
+    return picture.convert("RGB").crop(box).resize(side, 3)  # PIL's BICUBIC
 
 # %% ../../nbs/baselines/28_through.ipynb #692bd45f
 @dataclass(frozen=True)
@@ -245,6 +274,7 @@ class DeepRecipe:
     weight_decay: float = 5e-4
     momentum: float = 0.9  # of sgd
     batch_size: int = 32
+    crops: bool = True  # each step cuts every picture anew; False: the task's views as they are
     epochs: int | None = None
     iterations: int | None = None
     iterations_per_shot: int | None = None
@@ -383,11 +413,10 @@ class _Looks:
             p.data.copy_(best)
 
 
-def _drawn(n: int, batch_size: int, views: int, steps: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _drawn(n: int, batch_size: int, views: int, steps: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     "Which rows and which views of them each step takes, both (steps, batch_size)."
     rows = epoch_rows(n, batch_size, steps, seed)
-    view = np.random.default_rng([seed, n, 1]).integers(views, size=rows.shape)
-    return torch.from_numpy(rows), torch.from_numpy(view)
+    return rows, np.random.default_rng([seed, n, 1]).integers(views, size=rows.shape)
 
 
 def _rates(recipe: DeepRecipe, steps: int, unit: int) -> list[float]:
@@ -401,10 +430,39 @@ def _rates(recipe: DeepRecipe, steps: int, unit: int) -> list[float]:
     )
     return [lr_at(step // unit, curve) for step in range(steps)]
 
+# %% ../../nbs/baselines/28_through.ipynb #4bdea46a
+def _cut_batches(
+    net: DeepNet, views: Sequence, rows: np.ndarray, view: np.ndarray, seed: int
+) -> Iterator[torch.Tensor]:
+    "Lower activations of each step's batch, of crops that threads cut ahead of time; one seed, one stream."
+    encoder = net.encoder
+    side = tuple(encoder.tensor(views[0][0]).shape[:-3:-1])
+
+    def pixels(step: int) -> torch.Tensor:
+        rng = np.random.default_rng([seed, step, 2])
+        pictures = (views[v][int(i)] for v, i in zip(view[step], rows[step]))
+        return torch.stack([encoder.tensor(cut(picture, side, rng)) for picture in pictures])
+
+    for batch in prefetch(pixels, range(len(rows)), ahead=8, group=1):
+        with torch.no_grad():
+            lower = net.below(batch.to(encoder.device))
+        yield lower
+
+
+def _batches(
+    net: DeepNet, h: torch.Tensor | list, rows: np.ndarray, view: np.ndarray, seed: int
+) -> Iterator[torch.Tensor]:
+    "Lower activations of each step's batch: taken from h (views, N, ...), or of new crops of views in pictures."
+    if isinstance(h, list):
+        yield from _cut_batches(net, h, rows, view, seed)
+    else:
+        for at, which in zip(torch.from_numpy(rows).to(h.device), torch.from_numpy(view).to(h.device)):
+            yield h[which, at]
+
 # %% ../../nbs/baselines/28_through.ipynb #8d7ca487
 def train_deep(
     net: DeepNet,
-    h: torch.Tensor,
+    h: torch.Tensor | list,
     y: torch.Tensor,
     shots: int,
     seed: int,
@@ -413,21 +471,24 @@ def train_deep(
 ) -> list[dict]:
     """Train `net` on lower activations h (views, N, ...) with labels y (N,); the history: step, loss, looks.
 
-    Its weights end at the last step, or at the best look on `val`, a pair (activations, labels)."""
-    from tqdm import trange
+    Instead of h a list of views in PIL pictures: each step then cuts its batch anew. The weights end at the last
+    step, or at the best look on `val`, a pair (activations, labels)."""
+    from tqdm import tqdm
 
     recipe, params = net.recipe, net.trained()
     steps, unit = training_length(recipe, len(y), shots)
-    rows, view = (o.to(y.device) for o in _drawn(len(y), recipe.batch_size, len(h), steps, seed))
+    rows, view = _drawn(len(y), recipe.batch_size, len(h), steps, seed)
     rates, optimizer = _rates(recipe, steps, unit), _optimizer(recipe, params)
     looks = _Looks(net, val)
     look_every, note_every = recipe.look_every if val else 0, max(1, steps // 100)
     history: list[dict] = []
     net.begin(steps, seed)
-    for step in trange(steps, desc=type(net).__name__, disable=not progress, mininterval=1):
+    stream = _batches(net, h, rows, view, seed)
+    bar = tqdm(stream, total=steps, desc=type(net).__name__, disable=not progress, mininterval=1)
+    for step, batch in enumerate(bar):
         optimizer.param_groups[0]["lr"] = rates[step]
         with torch.autocast(y.device.type, torch.bfloat16, enabled=recipe.autocast):
-            loss, grads = net.gradients(h[view[step], rows[step]], y[rows[step]])
+            loss, grads = net.gradients(batch, y[torch.from_numpy(rows[step]).to(y.device)])
         for p, g in zip(params, grads):
             p.grad = g
         optimizer.step()
@@ -545,10 +606,19 @@ def _finish(name: str, runs: Sequence[_Run], has_val: bool) -> FittedDeep:
     return FittedDeep(done.encoder, head, net.moves_images)
 
 # %% ../../nbs/baselines/28_through.ipynb #c44a25f0
-def _lower(net: DeepNet, task: DeepTask) -> tuple[torch.Tensor, tuple | None]:
-    "Lower activations of the support views (views, N, ...) and of the validation images, with their labels."
-    support = torch.stack([run_below(net, view) for view in task.views])
-    return support, (run_below(net, task.val), task.y_val) if task.y_val is not None else None
+def _lower(net: DeepNet, task: DeepTask) -> tuple[torch.Tensor | list, tuple | None]:
+    """What is trained on and what is looked at: lower activations of the support views (views, N, ...), or the
+    pictures where the recipe cuts them anew; and activations of the validation images, with their labels."""
+    val = (run_below(net, task.val), task.y_val) if task.y_val is not None else None
+    if net.recipe.crops:
+        return task.pictures, val
+    return torch.stack([run_below(net, view) for view in task.views]), val
+
+
+def _own_recipe(recipe: DeepRecipe, cell: dict, task: DeepTask) -> DeepRecipe:
+    "The recipe of a cell; without pictures there are no crops."
+    own = replace(recipe, **cell)
+    return replace(own, crops=own.crops and bool(task.pictures))
 
 
 def fit_net(
@@ -561,19 +631,20 @@ def fit_net(
 ) -> FittedDeep:
     """Build and train `make(task, recipe)`, once or for every cell of `grid`; the best on validation images.
 
-    Raises `ValueError` for a grid without validation images."""
+    Trained on the support images alone. Raises `ValueError` for a grid without validation images."""
     need(
         not grid or task.y_val is not None,
         f"A grid is chosen from on validation images: give images_val and y_val, or {name} without a grid.",
     )
-    lower: Any = None
+    lower: dict[bool, tuple] = {}
     runs: list[_Run] = []
     with few_threads(sum(p.numel() for p in task.encoder.model.parameters())):
         for cell in grid or [{}]:
             with seeded(task.seed, task.encoder.device):
-                net = make(task, replace(recipe, **cell))
-                lower = lower or _lower(net, task)
-                support, val = lower
+                net = make(task, _own_recipe(recipe, cell, task))
+                if net.recipe.crops not in lower:
+                    lower[net.recipe.crops] = _lower(net, task)
+                support, val = lower[net.recipe.crops]
                 history = train_deep(net, support, task.y, task.shots, task.seed, val, progress)
             accuracy, nll = validate(net, *val) if val else (0.0, 0.0)
             runs.append(_Run(cell, accuracy, nll, net, history))
@@ -659,7 +730,8 @@ def fit_deep(
 
     The encoder that is given stays as it is. `settings`: fields of the method's recipe; `grid`: a list of dicts
     of them, chosen from on validation images, by default the source's own if it has one, () for none; `flip`:
-    mirrored images keep their class.
+    mirrored images keep their class, so that training may mirror them. PIL images are cut anew in each step where the
+    method's recipe says so (`crops`).
 
     Raises `ValueError` for an unknown method or setting and for images and labels that do not fit."""
     METHODS.canonical(name)
