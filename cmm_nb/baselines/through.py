@@ -258,7 +258,8 @@ def crop_box(width: int, height: int, rng: np.random.Generator) -> tuple[int, in
 
 def cut(picture: Any, side: tuple[int, int], rng: np.random.Generator) -> Any:
     "A random crop of a PIL picture, scaled (bicubic) to `side`, (width, height)."
-    box = crop_box(*picture.size, rng)
+    width, height = picture.size
+    box = crop_box(width, height, rng)
     return picture.convert("RGB").crop(box).resize(side, 3)  # PIL's BICUBIC
 
 # %% ../../nbs/baselines/28_through.ipynb #692bd45f

@@ -73,14 +73,16 @@ def cut_tower(visual: Any) -> tuple[Callable, Callable, nn.Module]:
 class PartialRecipe(DeepRecipe):
     """Lin et al.'s settings for partial fine-tuning (their code).
 
-    AdamW, 4 images and 4 texts a batch, a look at validation images every 100 steps."""
+    AdamW, 4 images and 4 texts a batch, a look at validation images every 100 steps; no crops."""
 
     optimizer: str = "adamw"
     lr: float = 1e-6
     weight_decay: float = 1e-3
     batch_size: int = 4  # images; as many texts join them
+    crops: bool = False
     iterations: int | None = 12_800
     warmup: int = 50
+    warmup_lr: float = 0.0
     look_every: int = 100
 
 

@@ -284,7 +284,7 @@ class _Looks:
         self.S_clip = self.z @ torch.stack([task.T0 for task in tasks]).mT
         self.hits = torch.full_like(self.n, -1)
         self.step = torch.zeros_like(self.n)
-        self.W = self.T = None
+        self.W = self.T = torch.empty(0)  # until the first look
 
     def accuracy(self) -> torch.Tensor:
         return self.hits / self.n
@@ -293,7 +293,7 @@ class _Looks:
         mapped = map_features(self.z, W) if self.recipe.layers == 1 else map_nonlinear(self.z, W)
         S = fuse(scores(mapped, T), self.S_clip, self.recipe.alpha)  # as in training
         hits = (S.argmax(-1) == self.y).sum(-1)
-        if self.W is None:
+        if not len(self.W):
             self.W, self.T = torch.empty_like(W), torch.empty_like(T)
         better = hits > self.hits  # equals keep the earlier look
         self.W[better], self.T[better] = W[better], T[better]
