@@ -621,7 +621,7 @@ def _own_recipe(recipe: DeepRecipe, cell: dict, task: DeepTask) -> DeepRecipe:
     own = replace(recipe, **cell)
     return replace(own, crops=own.crops and bool(task.pictures))
 
-
+# %% ../../nbs/baselines/28_through.ipynb #083da3e6
 def fit_net(
     name: str,
     make: Callable[[DeepTask, Any], DeepNet],

@@ -119,7 +119,7 @@ def _one_each(recipe: PaperRecipe | Sequence[PaperRecipe], n: int) -> list[Paper
     need(len(shared) == 1, "Recipes trained together may differ in lr and weight_decay only.")
     return recipes
 
-
+# %% ../../nbs/model/20_paper.ipynb #1de9b1f5
 def _optimizer(trained: list[torch.Tensor], recipes: Sequence[PaperRecipe]) -> torch.optim.Optimizer:
     "AdamW on `trained`, tensors (R, ...); a group for each run of equal recipes, on its rows of their memory."
     need(
@@ -136,7 +136,7 @@ def _optimizer(trained: list[torch.Tensor], recipes: Sequence[PaperRecipe]) -> t
     fused = trained[0].device.type in ("cpu", "cuda")
     return torch.optim.AdamW(groups, betas=(0.9, 0.999), fused=fused)
 
-
+# %% ../../nbs/model/20_paper.ipynb #6ffef69a
 def _step(optimizer: torch.optim.Optimizer, trained: list[torch.Tensor], step: int) -> None:
     "One step of every group with its own learning rate; the gradients are used up."
     for group in optimizer.param_groups:
@@ -217,7 +217,7 @@ def _choose_alpha(task: Task, state: dict, recipe: PaperRecipe) -> dict[str, Any
     how = f"validation accuracy, alpha in {ALPHAS[0]}..{ALPHAS[-1]}"
     return dict(alpha=found.alpha, selected_by=how, val_accuracy=found.table[found.alpha])
 
-
+# %% ../../nbs/model/20_paper.ipynb #4086b524
 def _full_name(name: str, recipe: PaperRecipe) -> str:
     "The method's name; with the number of iterations where it is not the paper's."
     as_long = recipe.iterations == PaperRecipe.iterations
@@ -253,7 +253,7 @@ def _known_settings(name: str, settings: dict, *more: str) -> None:
     if unknown:
         raise ValueError(f"{name} has no setting {unknown[0]!r}; it has {', '.join(known)}.")
 
-
+# %% ../../nbs/model/20_paper.ipynb #7fb19517
 @method(
     "cmm-paper",
     summary="linear map, trainable prototypes, triplet loss, fusion; the paper's recipe",
@@ -316,7 +316,7 @@ def _portions(tasks: Sequence[Task], cells: int) -> list[Sequence[Task]]:
     size = max(1, _TOGETHER // (cells * largest))
     return [tasks[start : start + size] for start in range(0, len(tasks), size)]
 
-
+# %% ../../nbs/model/20_paper.ipynb #d8847ab0
 def _pick_cell(i: int, looks: _Looks, recipes: list[PaperRecipe], n: int) -> tuple[int, dict[str, Any]]:
     "Of the experiments i, i + n, ... the one with the best look (first of equals), and what to say about it."
     mine = range(i, len(recipes), n)
@@ -346,7 +346,7 @@ def _search(tasks: Sequence[Task], cells: list[PaperRecipe], look_every: int, pr
         fits.append(fitted)
     return fits
 
-
+# %% ../../nbs/model/20_paper.ipynb #0c0a7949
 @method(
     "cmm-paper-searched",
     summary="cmm-paper with lr, weight decay and the step chosen on validation images, as its parent code does",
