@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from ..core import few_threads
-from ..model.choice import Candidates, State, base_state, choose, complete, default_of, one_by_one
+from ..model.choice import Candidates, State, Tally, base_state, complete, n_settings, one_by_one, pick, tally
+from ..model.folds import trials
 from ..model.tasks import Fitted, Task
 
 # %% ../../nbs/baselines/23_side_by_side.ipynb #9bdf4cae
@@ -73,14 +74,13 @@ class Batch:
     seeds: list[int]
 
 
-def batch_of(tasks: Sequence[Task], refit: bool = False) -> Batch:
-    "Stack tasks; with `refit` their validation images count as labelled."
-    images, labels = zip(*[task.labelled(refit) for task in tasks])
+def batch_of(tasks: Sequence[Task]) -> Batch:
+    "Stack tasks of one size."
     T0 = torch.stack([task.T0 for task in tasks])
     scale = torch.tensor([task.logit_scale for task in tasks], device=T0.device)
     return Batch(
-        X=torch.stack(images),
-        y=torch.stack(labels),
+        X=torch.stack([task.X for task in tasks]),
+        y=torch.stack([task.y for task in tasks]),
         T0=T0,
         scale=scale.view(-1, 1, 1, 1),
         seeds=[task.seed for task in tasks],
@@ -91,8 +91,7 @@ def _same_size(tasks: Sequence[Task]) -> list[list[int]]:
     "Numbers of the tasks that can be trained side by side."
     groups: dict[tuple, list[int]] = {}
     for i, task in enumerate(tasks):
-        n_val = len(task.X_val) if task.has_val else 0
-        size = (len(task.X), n_val, task.T0.shape, task.device)
+        size = (len(task.X), task.T0.shape, task.device)
         groups.setdefault(size, []).append(i)
     return list(groups.values())
 
@@ -138,6 +137,7 @@ class _SideBySide:
     formula: Callable
     parameters: Sequence[str]
     untrained: Sequence[str]
+    per_row: Sequence[str]
     cells: Callable[..., Candidates]
     embedding: Callable | None
 
@@ -151,9 +151,11 @@ class _SideBySide:
         combinations = itertools.product(*search.values())
         return [dict(zip(search, values)) for values in combinations]
 
-    def states(self, group: Sequence[Task], cells: Sequence[list[State]], refit: bool) -> list[list[State]]:
-        "Train B settings for each of R tasks: R lists of B states."
-        found = self.train(batch_of(group, refit), _settings_of(cells, group[0].device))
+    def states(self, group: Sequence[Task], cells: Sequence[Sequence[dict]]) -> list[list[State]]:
+        "Train B settings for each of R tasks of one size: R lists of B states."
+        work = len(cells[0]) * sum(task.X.numel() for task in group)
+        with few_threads(work, 4e6):
+            found = self.train(batch_of(group), _settings_of(cells, group[0].device))
         states = []
         for r, task in enumerate(group):
             start = base_state(task)
@@ -161,39 +163,41 @@ class _SideBySide:
             states.append([start | tensors for tensors in own])
         return states
 
-    def candidates(self, task: Task, states: list[dict], cells: list[dict]) -> Candidates:
-        "Every trained cell with each of the settings that need no training."
+    def candidates(self, z: Tensor, states: list[State], cells: list[dict]) -> Candidates:
+        "Every trained cell with each of the settings that need no training, for images z (n, d)."
         rest = {key: self.search[key] for key in self.untrained}
         for state, trained in zip(states, cells):
-            for settings, logits in self.cells(state, task.X_val, rest):
+            for settings, logits in self.cells(state, z, rest):
                 yield [trained | untrained for untrained in settings], logits
 
 # %% ../../nbs/baselines/23_side_by_side.ipynb #7cf350c4
-def _fitted(frame: _SideBySide, task: Task, state: State, chosen: dict, info: dict, refit: bool) -> Fitted:
-    untrained = {key: chosen[key] for key in frame.untrained}
-    state = complete(state, untrained)
-    n_parameters = sum(state[key].numel() for key in frame.parameters)
-    info = info | dict(chosen=chosen, grid=dict(frame.search), refit=refit, n_parameters=n_parameters)
-    return Fitted(frame.name, frame.formula, state, task.width, frame.embedding, info)
+def _tallies(frame: _SideBySide, tasks: Sequence[Task], progress: bool) -> list[list[Tally]]:
+    "For each task, what each of its trials says about every setting."
+    from tqdm import tqdm
+
+    held = [(i, trial) for i, task in enumerate(tasks) for trial in trials(task)]
+    groups, cells = _same_size([trial.task for _, trial in held]), frame.every()
+    found: list[list[Tally]] = [[] for _ in tasks]
+    for group in tqdm(groups, desc=frame.name, disable=not progress, mininterval=1):
+        own = [held[j] for j in group]
+        states = frame.states([trial.task for _, trial in own], [cells] * len(own))
+        for (i, trial), trained in zip(own, states):
+            found[i].append(tally(frame.candidates(trial.X, trained, cells), trial.y))
+    return found
 
 
-def _fit_group(frame: _SideBySide, group: Sequence[Task], refit: bool) -> list[Fitted]:
-    defaults = [default_of(frame.default, task) for task in group]
-    judged = group[0].has_val
-    cells = [frame.every() if judged else [frame.trained(default)] for default in defaults]
-    states = frame.states(group, cells, refit=False)
-    picked = []
-    for task, own_states, own_cells, default in zip(group, states, cells, defaults):
-        picked.append(choose(task, frame.candidates(task, own_states, own_cells), default))
-    winners = [frame.trained(chosen) for chosen, _ in picked]
-    if refit and judged:
-        last = [state for (state,) in frame.states(group, [[winner] for winner in winners], refit=True)]
-    else:
-        last = [states[r][cells[r].index(winner)] for r, winner in enumerate(winners)]
-    return [
-        _fitted(frame, task, state, chosen, info, refit)
-        for task, state, (chosen, info) in zip(group, last, picked)
-    ]
+def _fit_chosen(frame: _SideBySide, tasks: Sequence[Task], picked: Sequence[tuple]) -> list[Fitted]:
+    "Each task with the settings that were picked for it."
+    out: dict[int, Fitted] = {}
+    for group in _same_size(tasks):
+        cells = [[frame.trained(picked[i][0])] for i in group]
+        for i, (state,) in zip(group, frame.states([tasks[i] for i in group], cells)):
+            chosen, about = picked[i]
+            state = complete(state, {key: chosen[key] for key in frame.untrained})
+            n_parameters = sum(state[key].numel() for key in frame.parameters)
+            info = about | dict(chosen=chosen, grid=dict(frame.search), n_parameters=n_parameters)
+            out[i] = Fitted(frame.name, frame.formula, state, tasks[i].width, frame.embedding, info)
+    return [out[i] for i in range(len(tasks))]
 
 # %% ../../nbs/baselines/23_side_by_side.ipynb #63eb67c0
 def side_by_side(
@@ -205,26 +209,25 @@ def side_by_side(
     formula: Callable,
     parameters: Sequence[str],
     untrained: Sequence[str] = (),
+    per_row: Sequence[str] = (),
     cells: Callable[..., Candidates] | None = None,
     embedding: Callable | None = None,
 ) -> Callable[..., list[Fitted]]:
     """The frame of a trained method: `train(batch, settings (R, B))` -> tensors (R, B, ...) for the formula's state.
 
     `parameters`: the tensors that count as trained. `untrained`: the settings of the search that need no training;
-    `cells(state, z, {those settings: values})` -> candidates. `embedding`: as in `Fitted`."""
+    `cells(state, z, {those settings: values})` -> candidates. `per_row`: settings that shrink as the support set
+    grows. `embedding`: as in `Fitted`."""
     cells = cells or one_by_one(formula)
-    frame = _SideBySide(name, train, search, default, formula, parameters, untrained, cells, embedding)
+    frame = _SideBySide(name, train, search, default, formula, parameters, untrained, per_row, cells, embedding)
 
-    def fit(tasks: Sequence[Task], progress: bool = False, refit: bool = False) -> list[Fitted]:
-        "Train tasks of equal size side by side; with `refit`, once more with the validation images."
-        from tqdm import tqdm
-
-        out: dict[int, Fitted] = {}
-        for ids in tqdm(_same_size(tasks), desc=name, disable=not progress, mininterval=1):
-            group = [tasks[i] for i in ids]
-            work = len(frame.every()) * sum(task.X.numel() for task in group)
-            with few_threads(work, 4e6):
-                out |= zip(ids, _fit_group(frame, group, refit))
-        return [out[i] for i in range(len(tasks))]
+    def fit(tasks: Sequence[Task], progress: bool = False, like: Fitted | None = None) -> list[Fitted]:
+        "Train tasks of equal size side by side; with `like`, with the settings of that fit."
+        if like is not None or n_settings(search) == 1:
+            tallies: list[list[Tally]] = [[] for _ in tasks]
+        else:
+            tallies = _tallies(frame, tasks, progress)
+        picked = [pick(task, own, search, default, per_row, like) for task, own in zip(tasks, tallies)]
+        return _fit_chosen(frame, tasks, picked)
 
     return fit

@@ -6,7 +6,7 @@
 __all__ = ['Task', 'class_numbers', 'make_task', 'split_task', 'pack_task', 'finest_dtype', 'Fitted']
 
 # %% ../../nbs/model/13_tasks.ipynb #a3a312c5
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Callable
 
 import numpy as np
@@ -23,7 +23,8 @@ class Task:
     """A few-shot problem as tensors on one device: X (N, d), T0 (C, d), X_val (V, d) unit rows; y (N,), y_val (V,).
 
     X_val and y_val may be None, and so may `texts` (C, M, d): every class in every template, for methods that
-    weigh templates themselves."""
+    weigh templates themselves. `pictures` (N,): which picture each row shows, where several rows are views of one;
+    None when every row is a picture of its own. `has_text`: False where T0 is made of the images X themselves."""
 
     X: torch.Tensor
     y: torch.Tensor
@@ -33,6 +34,8 @@ class Task:
     logit_scale: float = 100.0
     seed: int = 1
     texts: torch.Tensor | None = None
+    pictures: torch.Tensor | None = None
+    has_text: bool = True
 
     @property
     def n_classes(self) -> int:
@@ -50,11 +53,30 @@ class Task:
     def has_val(self) -> bool:
         return self.X_val is not None
 
-    def labelled(self, refit: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
-        "All labelled images and labels: support, and with `refit` validation too."
-        if not (refit and self.has_val):
-            return self.X, self.y
-        return torch.cat([self.X, self.X_val]), torch.cat([self.y, self.y_val])
+    @property
+    def picture_of(self) -> torch.Tensor:
+        "Number of the picture that each row (N,) shows: views of one picture share it."
+        return torch.arange(len(self.X), device=self.device) if self.pictures is None else self.pictures
+
+    @property
+    def n_pictures(self) -> int:
+        "How many labelled pictures there are to train on, views of one picture counted once."
+        return int(self.picture_of.unique().numel())
+
+    def with_validation_trained(self) -> "Task":
+        "The same task with its validation images in the support set, and none left to judge by."
+        if not self.has_val:
+            return self
+        first_new = int(self.picture_of.max()) + 1
+        new = torch.arange(first_new, first_new + len(self.X_val), device=self.device)
+        return replace(
+            self,
+            X=torch.cat([self.X, self.X_val]),
+            y=torch.cat([self.y, self.y_val]),
+            pictures=torch.cat([self.picture_of, new]),
+            X_val=None,
+            y_val=None,
+        )
 
 # %% ../../nbs/model/13_tasks.ipynb #9bd0140f
 def class_numbers(y, n: int, n_classes: int, name: str = "y", device: str = "cpu") -> torch.Tensor:
@@ -111,8 +133,10 @@ def make_task(
     seed: int = 1,
     device: str = "cpu",
     texts=None,
+    pictures=None,
+    has_text: bool = True,
 ) -> Task:
-    """Check and convert to a `Task`, unit rows in float32.
+    """Check and convert to a `Task`, unit rows in float32. `pictures` (N,), `has_text`: see there.
 
     Raises `ValueError` for widths or labels that do not match, NaN, or a class without a support image."""
     device = pick_device(device)
@@ -132,7 +156,10 @@ def make_task(
         _same_width("X_val", X_val, "X", X)
     if texts is not None:
         texts = _template_rows(texts, T0)
-    return Task(X, y, T0, X_val, y_val, float(logit_scale), int(seed), texts)
+    if pictures is not None:
+        pictures = torch.as_tensor(np.asarray(pictures)).long().to(device)
+        need(pictures.shape == y.shape, f"pictures: {len(pictures)} numbers for {len(y)} rows.")
+    return Task(X, y, T0, X_val, y_val, float(logit_scale), int(seed), texts, pictures, has_text)
 
 # %% ../../nbs/model/13_tasks.ipynb #aaf2978a
 def split_task(pack: FeaturePack, split: FewShotSplit, seed: int, device: str = "cpu") -> Task:
@@ -144,7 +171,8 @@ def split_task(pack: FeaturePack, split: FewShotSplit, seed: int, device: str = 
         X_val, y_val = pack.image[split.val], split.renumber(pack.label[split.val])
     kept = slice(None) if split.classes is None else split.classes
     text, texts = pack.text[kept], None if pack.texts is None else pack.texts[kept]
-    return make_task(X, y, text, X_val, y_val, pack.logit_scale, seed, device, texts)
+    pictures = np.tile(np.arange(len(split.train)), len(pack.views))
+    return make_task(X, y, text, X_val, y_val, pack.logit_scale, seed, device, texts, pictures)
 
 
 def pack_task(
