@@ -31,7 +31,7 @@ from ..clip.templates import fill, get_templates
 from ..core import as_rows, few_threads, need, pick
 from ..data.images import FewShotSplit, ImageSet, Taken
 from ..model.choice import head_embedding, head_logits
-from ..model.methods import METHODS
+from ..model.methods import METHODS, check_validation
 from ..model.paper import PaperRecipe, lr_at
 from ..model.tasks import Fitted, class_numbers
 
@@ -137,6 +137,7 @@ class DeepTask:
     y_val: torch.Tensor | None = None
     seed: int = 1
     pictures: list[Any] = field(default_factory=list)
+    validation: str = "none"  # what validation images are for: "judge", "train" (they are among the N), or "none"
 
     @property
     def shots(self) -> int:
@@ -204,7 +205,8 @@ def make_deep_task(
         y_val = class_numbers(y_val, len(images_val), len(names), "y_val", device)
     views = [images, _mirrored(images)] if flip else [images]
     templates, pictures = get_templates(template), [] if hasattr(images, "ndim") else list(views)
-    return DeepTask(encoder, views, y, names, templates, images_val, y_val, int(seed), pictures)
+    validation = "none" if y_val is None else "judge"
+    return DeepTask(encoder, views, y, names, templates, images_val, y_val, int(seed), pictures, validation)
 
 # %% ../../nbs/baselines/28_through.ipynb #fd8b6f93
 def deep_task(
@@ -213,10 +215,16 @@ def deep_task(
     split: FewShotSplit,
     pack: FeaturePack | None = None,
     templates: str | Sequence[str] | None = None,
+    validation: str = "judge",
 ) -> DeepTask:
     """The task of a few-shot `split` of an image set.
 
-    With `pack`, in features of that pack, for methods that do not train the image tower."""
+    With `pack`, in features of that pack, for methods that do not train the image tower. `validation`: "judge" if the
+    split's validation images choose, "train" if they are trained on."""
+    check_validation(validation)
+    rows, judges = split.train, split.val
+    if validation == "train":
+        rows, judges = np.concatenate([rows, judges]), judges[:0]
 
     def part(rows):
         return pack.image[rows] if pack is not None else Taken(images.images, rows)
@@ -226,14 +234,16 @@ def deep_task(
         return pack.flip[rows] if cached else _mirrored(Taken(images.images, rows))
 
     val, y_val = None, None
-    if len(split.val):
-        val, y_val = part(split.val), images.label[split.val]
-    support, y = part(split.train), images.label[split.train]
+    if len(judges):
+        val, y_val = part(judges), images.label[judges]
+    support, y = part(rows), images.label[rows]
     templates = templates or images.templates
     task = make_deep_task(encoder, support, y, images.class_names, templates, val, y_val, split.seed)
-    task.pictures = [Taken(images.images, split.train)]
+    task.pictures = [Taken(images.images, rows)]
+    if len(rows) > len(split.train):
+        task.validation = "train"
     if images.flip:
-        task.views.append(mirrored(split.train))
+        task.views.append(mirrored(rows))
         task.pictures.append(_mirrored(task.pictures[0]))
     return task
 
@@ -708,7 +718,9 @@ def fit_deep_task(name: str, task: DeepTask, progress: bool = False, **settings)
     need(row.needs == "pictures", f"{name} looks at features only: fit it with fit_method.")
     start = time.perf_counter()
     fitted = row.fit(task, progress, **settings)
-    fitted.info.update(settings=settings, seed=task.seed, seconds=time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    fitted.info.update(registered_as=row.name, settings=settings, seed=task.seed, seconds=seconds)
+    fitted.info.update(validation=task.validation, trained_pictures=len(task.y))
     return fitted
 
 

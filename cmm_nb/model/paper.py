@@ -207,8 +207,10 @@ def without_fusion(f: Fitted) -> Fitted:
     )
 
 # %% ../../nbs/model/20_paper.ipynb #6b4811c7
-def _choose_alpha(task: Task, state: dict, recipe: PaperRecipe) -> dict[str, Any]:
-    "Alpha on the validation images, or as in training, and what to say about it."
+def _choose_alpha(task: Task, state: dict, recipe: PaperRecipe, like: Fitted | None) -> dict[str, Any]:
+    "Alpha on the validation images, that of another fit, or as in training, and what to say about it."
+    if like is not None:
+        return dict(alpha=like.info["alpha"], selected_by="taken over from another fit", val_accuracy=None)
     if not task.has_val:
         how = "no validation images: alpha as in training"
         return dict(alpha=recipe.alpha, selected_by=how, val_accuracy=None)
@@ -225,10 +227,16 @@ def _full_name(name: str, recipe: PaperRecipe) -> str:
 
 
 def _finish(
-    name: str, task: Task, W: torch.Tensor, T: torch.Tensor, recipe: PaperRecipe, history: list
+    name: str,
+    task: Task,
+    W: torch.Tensor,
+    T: torch.Tensor,
+    recipe: PaperRecipe,
+    history: list,
+    like: Fitted | None = None,
 ) -> Fitted:
     "Choose alpha and pack everything into a `Fitted`; the one place that names a run."
-    chosen = _choose_alpha(task, dict(W=W, T=T), recipe)
+    chosen = _choose_alpha(task, dict(W=W, T=T), recipe, like)
     numbers = dict(alpha=chosen["alpha"], scale=task.logit_scale)
     state = dict(W=W, T=T, T0=task.T0) | {k: torch.tensor(v, device=W.device) for k, v in numbers.items()}
     n_parameters = W.numel() * recipe.train_W + T.numel() * recipe.train_T  # what was trained, no more
@@ -259,16 +267,19 @@ def _known_settings(name: str, settings: dict, *more: str) -> None:
     summary="linear map, trainable prototypes, triplet loss, fusion; the paper's recipe",
     source="Cross-Modal Mapping, eq 1-16",
 )
-def fit_cmm_paper(tasks: Sequence[Task], progress: bool = False, **settings) -> list[Fitted]:
+def fit_cmm_paper(
+    tasks: Sequence[Task], progress: bool = False, like: Fitted | None = None, **settings
+) -> list[Fitted]:
     """The paper's CMM for tasks of one data set, trained side by side. `settings`: any field of `PaperRecipe`.
 
-    With other than the paper's 16,000 iterations, their number stands in the name of the result. Raises
+    With other than the paper's 16,000 iterations, their number stands in the name of the result. `like`: another fit,
+    whose alpha is taken over. Raises
     `ValueError` for a setting that does not exist."""
     _known_settings("cmm-paper", settings)
     recipe = PaperRecipe(**settings)
     W, T, history = train_paper(tasks, recipe, progress=progress)
     return [
-        _finish("cmm-paper", task, W[i], T[i], recipe, _history_of(i, history))
+        _finish("cmm-paper", task, W[i], T[i], recipe, _history_of(i, history), like)
         for i, task in enumerate(tasks)
     ]
 
@@ -347,6 +358,25 @@ def _search(tasks: Sequence[Task], cells: list[PaperRecipe], look_every: int, pr
     return fits
 
 # %% ../../nbs/model/20_paper.ipynb #0c0a7949
+def _search_like(
+    like: Fitted, tasks: Sequence[Task], look_every: int, progress: bool
+) -> list[Fitted]:
+    "Each task trained in the cell of another searched fit, and stopped at its step."
+    recipe, kept = PaperRecipe(**like.info["recipe"]), {}
+
+    def watch(step, W, T):
+        if step == like.info["step"]:
+            kept.update(W=W.clone(), T=T.clone())
+
+    W, T, history = train_paper(tasks, recipe, look_every, progress, watch=watch)
+    W, T = kept.get("W", W), kept.get("T", T)
+    fits = []
+    for i, task in enumerate(tasks):
+        found = _history_of(i, history)
+        fits.append(_finish("cmm-paper-searched", task, W[i], T[i], recipe, found, like))
+    return fits
+
+# %% ../../nbs/model/20_paper.ipynb #0c0a7950
 @method(
     "cmm-paper-searched",
     summary="cmm-paper with lr, weight decay and the step chosen on validation images, as its parent code does",
@@ -354,13 +384,20 @@ def _search(tasks: Sequence[Task], cells: list[PaperRecipe], look_every: int, pr
     search=PARENT_GRID,
 )
 def fit_cmm_paper_searched(
-    tasks: Sequence[Task], progress: bool = False, look_every: int = 100, **settings
+    tasks: Sequence[Task],
+    progress: bool = False,
+    look_every: int = 100,
+    like: Fitted | None = None,
+    **settings,
 ) -> list[Fitted]:
     """As `fit_cmm_paper`, of which the best look on validation images is kept, and the best cell of `PARENT_GRID`.
 
-    A setting of the grid that is given is not searched. Raises `ValueError` for a setting that does not exist, and
+    A setting of the grid that is given is not searched. `like`: another fit, whose cell, step and alpha are taken
+    over. Raises `ValueError` for a setting that does not exist, and
     for a task without validation images."""
     _known_settings("cmm-paper-searched", settings, "look_every")
+    if like is not None:
+        return _search_like(like, tasks, look_every, progress)
     need(
         all(task.has_val for task in tasks),
         "cmm-paper-searched chooses lr, weight decay and the step on validation images: give X_val and y_val, "

@@ -125,12 +125,14 @@ def result_row(
     if keep is not None:
         info["answers"] = len(keep)
         keep.append(_answers(head, X, y, logits))
-    paper_style = " [paper-style]" * (split.style == "paper")  # in the name, so that no table can forget it
+    # in the name, so that no table can forget it
+    unlike = " [validation images trained on]" * (info.get("validation") == "train")
+    unlike += " [paper-style]" * (split.style == "paper")
     gap = dict(
         gap_before=centroid_distance(pack.image[split.test], _prototypes(pack, split)),
         gap_after=centroid_distance(seen, prototypes),
     )
-    method = dict(method=fitted.method + paper_style)
+    method = dict(method=fitted.method + unlike)
     return identity(pack, split) | method | info | evaluate(logits, y) | gap | stamp
 
 # %% ../../nbs/runs/36_results.ipynb #c8d2d4af
@@ -160,10 +162,11 @@ def deep_rows(
     seeds: Sequence[int],
     stamp: dict,
     progress: bool = False,
+    validation: str = "judge",
     **settings,
 ) -> list[dict]:
     """Rows of a method that trains through the encoder, on an image set whose features under `encoder` are `pack`:
-    one per shots and seed.
+    one per shots and seed. `validation`: as in `fit_many`.
 
     `ValueError` when set and pack differ."""
     need(
@@ -174,7 +177,7 @@ def deep_rows(
     features = None if trains_images(name) else pack
     rows = []
     for split in [pack_task(pack, k, s)[1] for k in shots for s in seeds]:
-        task = deep_task(images, encoder, split, features)
+        task = deep_task(images, encoder, split, features, validation=validation)
         fitted = fit_deep_task(name, task, progress, **settings)
         rows.append(result_row(pack, split, fitted, stamp, images=images))
     return rows

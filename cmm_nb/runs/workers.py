@@ -369,9 +369,10 @@ def on_ray(jobs: Sequence[tuple[Job, Path]], workers: int, address: str | None =
 
 # %% ../../nbs/runs/41_workers.ipynb #cc2a47ec
 def _answers(cell: dict[str, Any], row: dict[str, Any]) -> bool:
-    "Is `row` what `cell` asked for? 'cmm, alpha=0' answers 'cmm'."
+    "Is `row` what `cell` asked for? All variants of a method answer it, such as 'cmm-paper, alpha=0'."
     same_draw = (cell["shots"], cell["seed"]) == (row.get("shots"), row.get("seed"))
-    return same_draw and f"{row.get('method')}, ".startswith(f"{cell['method']}, ")
+    name = row.get("registered_as") or str(row.get("method")).split(", ")[0]
+    return same_draw and name == cell["method"]
 
 
 def _cell_of(job: Job, row: dict[str, Any]) -> dict[str, Any] | None:

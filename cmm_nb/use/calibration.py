@@ -6,17 +6,16 @@
 __all__ = ['HeldOut', 'top_unit', 'hold_out', 'fit_temperature', 'known_score', 'strangeness', 'unknown']
 
 # %% ../../nbs/use/44_calibration.ipynb #ca104b1a
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from ..core import need
 from ..metrics import nll
-from ..model.folds import deal_folds, image_prototypes
+from ..model.folds import deal_folds, n_trials, own_prototypes, without
 from ..model.methods import fit_many
-from ..model.tasks import Fitted, Task, make_task
+from ..model.tasks import Fitted, Task
 
 # %% ../../nbs/use/44_calibration.ipynb #b9ec15ea
 @dataclass
@@ -39,58 +38,38 @@ def top_unit(fitted: Fitted, X: np.ndarray) -> float:
     return float(np.abs(largest).mean().clip(1e-9))
 
 
-def _deal(y: np.ndarray, n_folds: int, seed: int, texts: bool) -> tuple[np.ndarray, bool]:
-    "Fold number of every image, -1 for one that is never out; and whether classes stand on text alone."
-    n, counts = len(y), np.bincount(y)
-    if counts.max() > 1:
-        folds = deal_folds(torch.as_tensor(y), min(n_folds, int(counts.max())), seed).numpy()
-        return np.where(counts[y] > 1, folds, -1), False
-    if texts and n > 1:
-        return np.random.default_rng(seed).permutation(n) % 4, True
-    return np.full(n, -1), True
-
-# %% ../../nbs/use/44_calibration.ipynb #52165bc9
-def _without(full: Task, y: np.ndarray, out: np.ndarray, texts: bool) -> Task:
-    "The task without the images `out` (N,), its prototypes made anew where they are made of images."
-    kept = torch.as_tensor(~out, device=full.device)
-    T0 = full.T0
-    if not texts:
-        rows = full.X[kept].cpu().numpy()
-        T0 = torch.as_tensor(image_prototypes(rows, y[~out], full.n_classes), device=full.device)
-    return Task(full.X[kept], full.y[kept], T0, None, None, full.logit_scale, full.seed)
+def _deal(task: Task, n_folds: int) -> tuple[torch.Tensor, bool]:
+    "Fold number of every row, -1 for one that is never out; and whether classes stand on text alone."
+    most = n_trials(task, n_folds)
+    if most:
+        return deal_folds(task.y, most, task.seed, task.pictures), False
+    if task.has_text and task.n_pictures > 1:
+        _, picture = task.picture_of.unique(return_inverse=True)
+        order = np.random.default_rng(task.seed).permutation(task.n_pictures) % 4
+        return torch.as_tensor(order, device=task.device)[picture], True
+    return torch.full_like(task.y, -1), True
 
 # %% ../../nbs/use/44_calibration.ipynb #b674348f
-def hold_out(
-    method: str,
-    X: np.ndarray,
-    y: np.ndarray,
-    T0: np.ndarray | None = None,
-    logit_scale: float = 100.0,
-    folds: int = 4,
-    seed: int = 1,
-    device: str = "cpu",
-    **settings: Any,
-) -> HeldOut | None:
-    """Cross-fitted logits of the support images X (N, d), y (N,) under a method of `METHODS`.
+def hold_out(fitted: Fitted, task: Task, folds: int = 4) -> HeldOut | None:
+    """Cross-fitted logits of the support images of `task`, under the method and the settings of `fitted`, which was
+    fitted to it.
 
-    T0 (C, d): text prototypes, or None for class means. None when nothing can be held out. All folds are fitted side
-    by side where the method can."""
-    X, y = np.asarray(X, dtype=np.float32), np.asarray(y)
-    texts = T0 is not None
-    fold_of, text_only = _deal(y, folds, seed, texts)
-    if fold_of.max() < 0:
+    None when nothing can be held out."""
+    if fitted.info.get("validation") == "train":
+        task = own_prototypes(task.with_validation_trained())
+    task = replace(task, X_val=None, y_val=None)
+    fold_of, text_only = _deal(task, folds)
+    if int(fold_of.max()) < 0:
         return None
-    prototypes = T0 if texts else image_prototypes(X, y, int(y.max()) + 1)
-    full = make_task(X, y, prototypes, logit_scale=logit_scale, seed=seed, device=device)
-    outs = [fold_of == i for i in range(fold_of.max() + 1)]
-    outs = [out for out in outs if out.any()]
-    fits = fit_many(method, [_without(full, y, out, texts) for out in outs], **settings)
+    outs = [fold_of == i for i in fold_of.unique() if i >= 0]
+    name, settings = fitted.info.get("registered_as", fitted.method), fitted.info.get("settings", {})
+    fits = fit_many(name, [without(task, out) for out in outs], like=fitted, **settings)
 
-    rows = np.concatenate([np.flatnonzero(out) for out in outs])
-    logits = np.concatenate([fitted.logits(X[out]) for out, fitted in zip(outs, fits)])
-    units = [top_unit(fitted, X[~out]) for out, fitted in zip(outs, fits)]
-    unit = np.repeat(units, [out.sum() for out in outs])
-    return HeldOut(rows, logits, y[rows], unit, text_only)
+    rows = torch.cat([torch.where(out)[0] for out in outs]).cpu().numpy()
+    logits = np.concatenate([one.logits(task.X[out]).cpu().numpy() for out, one in zip(outs, fits)])
+    units = [top_unit(one, task.X[~out].cpu().numpy()) for out, one in zip(outs, fits)]
+    unit = np.repeat(units, [int(out.sum()) for out in outs])
+    return HeldOut(rows, logits, task.y.cpu().numpy()[rows], unit, text_only)
 
 # %% ../../nbs/use/44_calibration.ipynb #12e52c67
 _THETAS = np.exp(np.linspace(-3, 3, 121))

@@ -19,7 +19,8 @@ from ..clip.prototypes import text_prototypes
 from ..core import l2norm, need
 from ..metrics import log_softmax
 from ..model.folds import image_prototypes
-from ..model.methods import METHODS, fit_method
+from ..model.methods import METHODS, fit_many
+from ..model.tasks import make_task
 from .calibration import fit_temperature, hold_out, known_score, strangeness, top_unit, unknown
 from cmm_nb.use.explain import (
     Prediction,
@@ -182,7 +183,7 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
 
         `text_features`: prototypes for features, a matrix (C, d) in the order of `classes_` or a dictionary from
         label to row; without them class means are used. `X_val`, `y_val`: validation images for methods that select
-        on them; not needed. Returns self; raises `ValueError` for whatever does not fit together."""
+        on them; not needed, and with `settings={"validation": "train"}` trained on. Returns self; raises `ValueError` for whatever does not fit together."""
         METHODS.canonical(self.method)
         X, y = sort_input(X, y, labelled=True)
         templates = self._check_pictures(X, y, text_features) if isinstance(X, Pictures) else None
@@ -270,10 +271,20 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
     def _learn(self, rows, number, classes, text, sources, X_val=None, y_val=None) -> "CMMClassifier":
         "Fit the method and its calibration on rows (n, d), then set all learned attributes."
         scale = self.logit_scale or (self.encoder_.logit_scale if self.encoder_ else 100.0)
-        how: dict[str, Any] = dict(seed=self.random_state, device=self.device) | (self.settings or {})
         prototypes = image_prototypes(rows, number, len(classes)) if text is None else text
-        fitted = fit_method(self.method, rows, number, prototypes, X_val, y_val, scale, **how)
-        held = hold_out(self.method, rows, number, text, scale, **how) if self.calibrate else None
+        task = make_task(
+            rows,
+            number,
+            prototypes,
+            X_val,
+            y_val,
+            scale,
+            seed=self.random_state,
+            device=self.device,
+            has_text=text is not None,
+        )
+        (fitted,) = fit_many(self.method, [task], **(self.settings or {}))
+        held = hold_out(fitted, task) if self.calibrate else None
         self.temperature_, self.unit_ = fit_temperature(held), top_unit(fitted, rows)
         self.held_ = held_summary(held)
         self.fitted_, self.prototypes_ = fitted, l2norm(prototypes)

@@ -62,10 +62,11 @@ def formula_name(method: str, function: Callable | None) -> str | None:
 # %% ../../nbs/use/46_model_file.ipynb #ccac7332
 def fitted_header(fitted: Fitted) -> dict[str, Any]:
     "What a file says of a fitted method beside its state."
+    method = fitted.info.get("registered_as", fitted.method)
     return dict(
-        method=fitted.method,
-        formula=formula_name(fitted.method, fitted.formula),
-        embedding=formula_name(fitted.method, fitted.embedding),
+        method=method,
+        formula=formula_name(method, fitted.formula),
+        embedding=formula_name(method, fitted.embedding),
         info=fitted.info,
     )
 
