@@ -124,7 +124,7 @@ def _square_length(rows: Tensor) -> Tensor:
 
 def fit_task(task: Task, recipe: Recipe = Recipe()) -> Fitted:
     "One task's `cmm`: temper CLIP, state the problem, solve it, and hand it back as W and T."
-    X, T0 = task.X, task.T0
+    X, T0 = task.X, task.T0 * task.has_text  # prototypes made of the images say nothing new about them
     clip = task.logit_scale * X @ T0.mT
     t = temper(clip, task.y) if recipe.temper else 1.0
     scale, error = t * task.logit_scale, expected_error(t * clip, task.y)
@@ -136,7 +136,8 @@ def fit_task(task: Task, recipe: Recipe = Recipe()) -> Fitted:
     price_M = _square_length(X_text) * _square_length(T_text) / spread_W**2
     Y = one_hot(task.y, task.n_classes).to(X.dtype)
     problem = Problem(X @ Q.mT, X_text, T_text, t * clip, Y, price_V, price_M)
-    V, M = solve(problem, recipe.steps, recipe.train_W, recipe.train_T)
+    train_W = recipe.train_W and task.has_text
+    V, M = solve(problem, recipe.steps, train_W, recipe.train_T)
     W, T = P.mT @ M @ P / scale, T0 + V @ Q / scale
     state = base_state(task) | dict(W=W, T=T, scale=torch.tensor(scale, device=task.device))
     info = dict(
@@ -146,7 +147,7 @@ def fit_task(task: Task, recipe: Recipe = Recipe()) -> Fitted:
         spread_T=spread_T,
         spread_W=spread_W,
         selected_by="nothing to select",
-        n_parameters=T.numel() * recipe.train_T + M.numel() * recipe.train_W,
+        n_parameters=T.numel() * recipe.train_T + M.numel() * train_W,
     )
     return Fitted("cmm", recipe_logits, state, task.width, recipe_embedding, info)
 
