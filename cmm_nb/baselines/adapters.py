@@ -60,8 +60,9 @@ def adapter_logits(state: State, z: Tensor) -> Tensor:
     "clip-adapter",
     summary="bottleneck on the images",
     source="Gao et al. 2021",
-    search=dict(ratio=(0.2, 0.6), lr=(1e-3,)),
+    search=dict(ratio=(0.05, 0.1, 0.2, 0.4, 0.8), lr=(1e-3,)),
     default=dict(ratio=0.2, lr=1e-3),
+    deviation="200 full AdamW steps for minibatches of SGD; no augmented views",
     frame=side_by_side,
     formula=adapter_logits,
     parameters=["W1", "W2"],
@@ -105,13 +106,22 @@ def _sgva_cells(state: State, z: Tensor, search) -> Candidates:
     extra = state["scale"] * images @ state["means"].mT
     return blends(clip_logits(state, z), extra, search["weight"])
 
+
+def _shots(task: Task) -> int:
+    return max(1, len(task.X) // task.n_classes)
+
+
+def _sgva_default(task: Task) -> dict[str, Any]:
+    return dict(lr=1e-3, steps=200, weight=_shots(task) / 8)
+
 # %% ../../nbs/baselines/26_adapters.ipynb #151d685f
 @method(
     "sgva",
     summary="adapter with contrastive and distillation losses, feature part",
     source="Peng et al. 2022",
-    search=dict(lr=(1e-3,), steps=(200,), weight=(0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)),
-    default=dict(lr=1e-3, steps=200, weight=0.2),
+    search=dict(lr=(1e-3,), steps=(200,), weight=(0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)),
+    default=_sgva_default,
+    deviation="feature part alone; weights of the losses, adapter and default weight are ours",
     frame=side_by_side,
     formula=sgva_logits,
     parameters=["W1", "W2"],
@@ -164,17 +174,16 @@ def mapped_logits(state: State, z: Tensor) -> Tensor:
 
 
 def _prolip_default(task: Task) -> dict[str, Any]:
-    shots = len(task.X) // task.n_classes
-    lam = 1 / max(1, shots)
-    return dict(lr=1e-4, lam=lam)
+    return dict(lr=1e-3, lam=1 / _shots(task))
 
 # %% ../../nbs/baselines/26_adapters.ipynb #7f7dc8ce
 @method(
     "prolip",
     summary="regularised linear map of the images",
     source="Fahes et al. 2024",
-    search=dict(lr=(1e-3, 1e-4, 1e-5), lam=(1.0, 0.1, 0.01, 0.0)),
+    search=dict(lr=(1e-3,), lam=(10.0, 1.0, 0.1, 0.01, 0.001, 0.0001)),
     default=_prolip_default,
+    deviation="on finished features, in their span, at one lr that converges; no augmented views",
     frame=side_by_side,
     formula=mapped_logits,
     parameters=["W"],

@@ -8,7 +8,8 @@ __all__ = ['knn_logits', 'build_knn', 'cache_scores', 'tip_logits', 'build_tip',
 
 # %% ../../nbs/baselines/24_caches.ipynb #60ac9fb5
 import itertools
-from typing import Any, Callable
+import math
+from typing import Callable
 
 import torch
 from torch import Tensor
@@ -41,7 +42,7 @@ def knn_logits(state: State, z: Tensor) -> Tensor:
     "knn",
     summary="weighted nearest neighbours, no texts",
     source="Wu et al. 2018",
-    search=dict(k=(1, 2, 4, 8, 16, 32)),
+    search=dict(k=(1, 2, 4, 8, 16, 32, 64)),
     default=lambda task: dict(k=max(1, len(task.X) // task.n_classes)),
     frame=closed_form,
     formula=knn_logits,
@@ -52,8 +53,12 @@ def build_knn(task: Task, X: Tensor, y: Tensor) -> State:
 
 # %% ../../nbs/baselines/24_caches.ipynb #5048bfe5
 _TIP_SEARCH = dict(
-    beta=(0.5, 1.0, 2.0, 3.0, 4.0, 5.5, 7.0, 9.0, 12.0),
-    weight=(0.0, 0.1, 0.3, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0),
+    beta=(0.25, 0.5, 1.0, 2.0, 4.0, 5.5, 8.0, 16.0, 32.0, 64.0, 128.0),
+    weight=(0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0),
+)
+_TRAINED_SEARCH = dict(  # trained caches need less: the keys move
+    beta=(0.25, 0.5, 1.0, 2.0, 4.0, 5.5, 8.0, 12.0, 16.0),
+    weight=(0.0, 0.3, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 30.0, 50.0, 80.0),
 )
 _TIP_DEFAULT = dict(beta=5.5, weight=1.0)
 
@@ -92,38 +97,48 @@ def _tip_cells(state: State, z: Tensor, search, base: Callable = clip_logits) ->
     frame=closed_form,
     formula=tip_logits,
     cells=_tip_cells,
+    per_row=["weight"],
 )
 def build_tip(task: Task, X: Tensor, y: Tensor) -> State:
     "Tip-Adapter (Zhang et al. 2022), training-free."
     return _cache(task, X, y)
 
 # %% ../../nbs/baselines/24_caches.ipynb #7ee85f2d
+_TRAIN_SEARCH = dict(passes=(20, 100), train_weight=(1.0, 3.0, 10.0))
+
+
+def _steps(batch: Batch, settings: Settings) -> Tensor:
+    "Steps (R, B) that as many `passes` take in batches of 256 rows."
+    return settings["passes"] * math.ceil(batch.X.shape[1] / 256)
+
+
 @method(
     "tip-adapter-f",
     summary="the same with trained keys",
     source="Zhang et al. 2022",
-    search=dict(steps=(20, 100)) | _TIP_SEARCH,
-    default=dict(steps=20) | _TIP_DEFAULT,
+    search=_TRAIN_SEARCH | _TRAINED_SEARCH,
+    default=dict(passes=20, train_weight=1.0) | _TIP_DEFAULT,
+    deviation="full batches; the last step is kept; no augmented views",
     frame=side_by_side,
     formula=tip_logits,
     parameters=["keys"],
     untrained=["beta", "weight"],
+    per_row=["weight"],
     cells=_tip_cells,
 )
 def train_tip(batch: Batch, settings: Settings) -> State:
     "Tip-Adapter-F (Zhang et al. 2022): keys (R, B, N, d) by AdamW, from the support images."
-    R, B = settings["steps"].shape
-    n_classes = batch.T0.shape[1]
+    R, B = settings["passes"].shape
+    n_classes, strength = batch.T0.shape[1], settings["train_weight"][..., None, None]
     start = (batch.scale[:, 0] * batch.X @ batch.T0.mT)[:, None]
     values = one_hot(batch.y, n_classes).to(batch.X.dtype)[:, None]
 
     def loss(keys):
         cosines = many_scores(batch.X, keys)
-        extra = cache_scores(cosines, values, _TIP_DEFAULT["beta"])
-        return mean_ce(start + _TIP_DEFAULT["weight"] * extra, batch.y)
+        return mean_ce(start + strength * cache_scores(cosines, values, 1.0), batch.y)
 
     lr = batch.X.new_full((R, B), 1e-3)
-    (keys,) = adamw(loss, [per_cell(batch.X, B)], lr, settings["steps"], weight_decay=1e-2, eps=1e-4)
+    (keys,) = adamw(loss, [per_cell(batch.X, B)], lr, _steps(batch, settings), weight_decay=1e-2, eps=1e-4)
     return dict(keys=keys, values=values.expand(-1, B, -1, -1))
 
 # %% ../../nbs/baselines/24_caches.ipynb #27408ce9
@@ -197,24 +212,23 @@ def _ape_finish(state: State) -> State:
     source="Zhu et al. 2023",
     search=dict(
         share=(0.5, 0.8),
-        beta=(1.0, 2.0, 3.0, 5.5, 7.0),
-        gamma=(0.0, 0.1, 0.3, 1.0),
-        weight=_TIP_SEARCH["weight"],
+        beta=(0.25, 0.5, 1.0, 2.0, 3.0, 5.5, 9.0),
+        gamma=(0.0, 0.1, 0.3, 1.0, 3.0),
+        weight=(0.0, 0.03, 0.1, 0.3, 0.5, 1.0, 2.0, 5.0, 12.0, 30.0, 80.0),
     ),
     default=dict(share=0.8, beta=1.0, gamma=0.1, weight=3.0),
+    deviation="two shares of the channels for a number set by hand; the prompts of the task",
     frame=closed_form,
     formula=ape_logits,
     cells=_ape_cells,
     finish=_ape_finish,
+    per_row=["weight"],
 )
 def build_ape(task: Task, X: Tensor, y: Tensor) -> State:
     "Adaptive prior refinement (Zhu et al. 2023), training-free."
     return _cache(task, X, y)
 
 # %% ../../nbs/baselines/24_caches.ipynb #88d8690c
-_APET_START: dict[str, Any] = dict(beta=1.0, weight=3.0)
-
-
 def apet_logits(state: State, z: Tensor) -> Tensor:
     "Logits of the moved texts plus those of the moved cache."
     cosines = z @ state["keys"].mT
@@ -236,19 +250,22 @@ def _channel_mask(T0: Tensor, X: Tensor, y: Tensor) -> Tensor:
     "ape-t",
     summary="residual per class in refined channels",
     source="Zhu et al. 2023",
-    search=dict(steps=(20, 100)) | _TIP_SEARCH,
-    default=dict(steps=20) | _APET_START,
+    search=_TRAIN_SEARCH | _TRAINED_SEARCH,
+    default=dict(passes=20, train_weight=3.0, beta=1.0, weight=3.0),
+    deviation="full batches; the last step is kept; no augmented views; the prompts of the task",
     frame=side_by_side,
     formula=apet_logits,
     parameters=["residual", "key_weights"],
     untrained=["beta", "weight"],
+    per_row=["weight"],
     cells=_apet_cells,
     embedding=head_embedding,
 )
 def train_apet(batch: Batch, settings: Settings) -> State:
     "APE-T (Zhu et al. 2023): a residual per class for texts and keys, in the best channels, and a weight per key."
     X, T0 = batch.X, batch.T0
-    (R, C, d), N, B = T0.shape, X.shape[1], settings["steps"].shape[1]
+    (R, C, d), N, B = T0.shape, X.shape[1], settings["passes"].shape[1]
+    strength = settings["train_weight"][..., None, None]
     Y = one_hot(batch.y, C).to(X.dtype)[:, None]
     mask = torch.stack([_channel_mask(*one) for one in zip(T0, X, batch.y)])[:, None, None]
 
@@ -258,13 +275,13 @@ def train_apet(batch: Batch, settings: Settings) -> State:
 
     def loss(residual, key_weights):
         T, keys, values = parts(residual, key_weights)
-        extra = cache_scores(many_scores(X, keys), values, _APET_START["beta"])
-        logits = batch.scale * many_scores(X, T) + _APET_START["weight"] * extra
+        extra = cache_scores(many_scores(X, keys), values, 1.0)
+        logits = batch.scale * many_scores(X, T) + strength * extra
         return mean_ce(logits, batch.y)
 
     start = [X.new_zeros(R, B, C, d), X.new_ones(R, B, N, 1)]
     lr = X.new_full((R, B), 1e-3)
-    residual, key_weights = adamw(loss, start, lr, settings["steps"], weight_decay=0.1, eps=1e-3)
+    residual, key_weights = adamw(loss, start, lr, _steps(batch, settings), weight_decay=0.1, eps=1e-3)
     T, keys, values = parts(residual, key_weights)
     return dict(T=T, keys=keys, values=values, residual=mask * residual, key_weights=key_weights)
 
@@ -314,11 +331,12 @@ def _proker_cells(state: State, z: Tensor, search) -> Candidates:
     summary="kernel ridge regression on the residual, closed form",
     source="Bendou et al. 2025",
     search=dict(
-        beta=(0.5, 1.0, 2.0, 4.0, 8.0),
-        lam=(0.01, 0.03, 0.1, 0.3, 1.0, 3.0),
-        kappa=(2.0, 5.0, 10.0, 20.0, 40.0),
+        beta=(0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0),
+        lam=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
+        kappa=(0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 40.0),
     ),
     default=dict(beta=2.0, lam=0.3, kappa=10.0),
+    deviation="kappa is searched, and classes are centred; the public code adds raw cosines (kappa 1)",
     frame=closed_form,
     formula=proker_logits,
     cells=_proker_cells,

@@ -216,7 +216,7 @@ def train_taskres(batch: Batch, settings: Settings) -> State:
 def train_clap(batch: Batch, settings: Settings) -> State:
     """CLAP (Silva-Rodriguez et al. 2024): a head with one price per class, from CLIP's confidence on the images.
 
-    Nothing is chosen; `refit` adds the validation images."""
+    Nothing is chosen."""
     start = _RAW_LENGTH * batch.T0[:, None]
     Y = one_hot(batch.y, batch.T0.shape[1]).to(batch.X.dtype)
     confidence = (batch.scale[:, 0] * batch.X @ batch.T0.mT).softmax(-1)
