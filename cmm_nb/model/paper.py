@@ -311,7 +311,7 @@ class _Looks:
         self.hits[better], self.step[better] = hits[better], step
 
 # %% ../../nbs/model/20_paper.ipynb #c6aaf14e
-_TOGETHER = 50_000_000  # numbers in W, T and X that are trained side by side; more would not be faster
+_TOGETHER = dict(cpu=50_000_000, cuda=1_000_000_000)  # numbers in W, T, X side by side; more is not faster
 
 
 def _cells(settings: dict) -> list[PaperRecipe]:
@@ -323,8 +323,9 @@ def _cells(settings: dict) -> list[PaperRecipe]:
 
 def _portions(tasks: Sequence[Task], cells: int) -> list[Sequence[Task]]:
     "The tasks in portions that fit `_TOGETHER`."
+    at_once = _TOGETHER.get(tasks[0].device.type, _TOGETHER["cpu"])
     largest = max(task.width * (task.width + task.n_classes + len(task.X)) for task in tasks)
-    size = max(1, _TOGETHER // (cells * largest))
+    size = max(1, at_once // (cells * largest))
     return [tasks[start : start + size] for start in range(0, len(tasks), size)]
 
 # %% ../../nbs/model/20_paper.ipynb #d8847ab0

@@ -48,7 +48,7 @@ def expected_error(logits: Tensor, y: Tensor) -> float:
 class Recipe:
     "The constants of `cmm`: spreads are standard deviations in logits, at a typical support image."
 
-    spread_T: float = 3.5  # of what a moved prototype adds, at one image a class
+    spread_T: float = 7.0  # of what a moved prototype adds, at one image a class
     spread_W: float = 25.0  # of what the map adds, times CLIP's expected error squared, at one image a class
     temper: bool = True  # is CLIP's temperature set on the support images?
     steps: int = 150
