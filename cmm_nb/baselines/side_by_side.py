@@ -15,7 +15,17 @@ import torch
 from torch import Tensor
 
 from ..core import few_threads
-from ..model.choice import Candidates, State, Tally, base_state, complete, n_settings, one_by_one, pick, tally
+from cmm_nb.model.choice import (
+    Candidates,
+    State,
+    Tally,
+    base_state,
+    complete,
+    n_settings,
+    one_by_one,
+    pick,
+    tally,
+)
 from ..model.folds import trials
 from ..model.tasks import Fitted, Task
 
@@ -219,7 +229,9 @@ def side_by_side(
     `cells(state, z, {those settings: values})` -> candidates. `per_row`: settings that shrink as the support set
     grows. `embedding`: as in `Fitted`."""
     cells = cells or one_by_one(formula)
-    frame = _SideBySide(name, train, search, default, formula, parameters, untrained, per_row, cells, embedding)
+    frame = _SideBySide(
+        name, train, search, default, formula, parameters, untrained, per_row, cells, embedding
+    )
 
     def fit(tasks: Sequence[Task], progress: bool = False, like: Fitted | None = None) -> list[Fitted]:
         "Train tasks of equal size side by side; with `like`, with the settings of that fit."

@@ -137,7 +137,9 @@ class DeepTask:
     y_val: torch.Tensor | None = None
     seed: int = 1
     pictures: list[Any] = field(default_factory=list)
-    validation: str = "none"  # what validation images are for: "judge", "train" (they are among the N), or "none"
+    validation: str = (
+        "none"  # what validation images are for: "judge", "train" (they are among the N), or "none"
+    )
 
     @property
     def shots(self) -> int:

@@ -33,7 +33,7 @@ from cmm_nb.clip.store import (
     write_part,
 )
 from .templates import Templates, templates_hash
-from ..core import l2norm, need, pick
+from ..core import l2norm, need, optional_data, pick
 from ..data.images import ImageSet, load_dataset
 
 # %% ../../nbs/clip/12_features.ipynb #6b528433
@@ -369,12 +369,13 @@ def load_features(
     progress: bool = False,
     **options,
 ) -> FeaturePack:
-    """The pack of a data set's name, or of 'pack:PATH'.
+    """The pack of a data set's name, or of 'pack:PATH' (here, or in the folder that `CMM_DATA` names).
 
     A data set needs an `encoder`, and takes the `options` of `load_dataset` and of `features_of`; a pack needs none.
     Raises `ValueError` for a data set without an encoder, and as those do."""
     if dataset.startswith("pack:"):
-        return load_pack(dataset[5:])
+        path = Path(dataset[5:])
+        return load_pack(path if path.exists() else optional_data(str(path), verbose=False) or path)
     own = {name: options.pop(name) for name in ("on_bad", "crops", "order") if name in options}
     images = load_dataset(dataset, **options)
     need(encoder is not None, f"Data set {dataset!r} holds images and needs an encoder.")

@@ -153,7 +153,9 @@ def pick(
         share = sum(held) / (rows * len(held)) if held else 1.0
         judge = judges(task)
         if not tallies:
-            judge = "nothing held out: the method's default" if n_settings(search) > 1 else "nothing to select"
+            judge = (
+                "nothing held out: the method's default" if n_settings(search) > 1 else "nothing to select"
+            )
         chosen, about = choose(tallies, default_of(default, task), judge)
     return rescaled(chosen, per_row, share), about | dict(rows=rows)
 

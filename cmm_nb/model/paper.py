@@ -359,9 +359,7 @@ def _search(tasks: Sequence[Task], cells: list[PaperRecipe], look_every: int, pr
     return fits
 
 # %% ../../nbs/model/20_paper.ipynb #0c0a7949
-def _search_like(
-    like: Fitted, tasks: Sequence[Task], look_every: int, progress: bool
-) -> list[Fitted]:
+def _search_like(like: Fitted, tasks: Sequence[Task], look_every: int, progress: bool) -> list[Fitted]:
     "Each task trained in the cell of another searched fit, and stopped at its step."
     recipe, kept = PaperRecipe(**like.info["recipe"]), {}
 

@@ -165,7 +165,9 @@ def fit_cmm(tasks: Sequence[Task], progress: bool = False, **settings) -> list[F
 
     unknown = sorted(set(settings) - set(Recipe.__dataclass_fields__))
     if unknown:
-        raise ValueError(f"cmm has no setting {unknown[0]!r}; it has {', '.join(Recipe.__dataclass_fields__)}.")
+        raise ValueError(
+            f"cmm has no setting {unknown[0]!r}; it has {', '.join(Recipe.__dataclass_fields__)}."
+        )
     recipe = Recipe(**settings)
     need(recipe.train_W or recipe.train_T, "Nothing to train: set train_W or train_T.")
     for name in ("spread_T", "spread_W", "steps"):

@@ -183,7 +183,8 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
 
         `text_features`: prototypes for features, a matrix (C, d) in the order of `classes_` or a dictionary from
         label to row; without them class means are used. `X_val`, `y_val`: validation images for methods that select
-        on them; not needed, and with `settings={"validation": "train"}` trained on. Returns self; raises `ValueError` for whatever does not fit together."""
+        on them; not needed, and with `settings={"validation": "train"}` trained on.
+        Returns self; raises `ValueError` for whatever does not fit together."""
         METHODS.canonical(self.method)
         X, y = sort_input(X, y, labelled=True)
         templates = self._check_pictures(X, y, text_features) if isinstance(X, Pictures) else None
