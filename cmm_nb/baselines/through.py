@@ -726,6 +726,11 @@ def fit_deep_task(name: str, task: DeepTask, progress: bool = False, **settings)
     return fitted
 
 
+def _joined(images, more):
+    "Two sets of images, tensors or PIL, as one."
+    return torch.cat([images, more]) if hasattr(images, "ndim") else [*images, *more]
+
+
 def fit_deep(
     name: str,
     encoder: Encoder,
@@ -739,6 +744,7 @@ def fit_deep(
     flip: bool = False,
     progress: bool = False,
     grid: Sequence[dict] | None = None,
+    validation: str = "judge",
     **settings,
 ) -> FittedDeep:
     """Fit a method of `METHODS` that needs pictures to N images (PIL, or a transformed tensor), labels y (N,).
@@ -746,10 +752,18 @@ def fit_deep(
     The encoder that is given stays as it is. `settings`: fields of the method's recipe; `grid`: a list of dicts
     of them, chosen from on validation images, by default the source's own if it has one, () for none; `flip`:
     mirrored images keep their class, so that training may mirror them. PIL images are cut anew in each step where the
-    method's recipe says so (`crops`).
+    method's recipe says so (`crops`). `validation`: "judge" if validation images choose, "train" if they are learned
+    from.
 
     Raises `ValueError` for an unknown method or setting and for images and labels that do not fit."""
     METHODS.canonical(name)
+    check_validation(validation)
+    trained = validation == "train" and images_val is not None and y_val is not None
+    if trained:
+        images, y = _joined(images, images_val), [*y, *y_val]
+        images_val = y_val = None
     task = make_deep_task(encoder, images, y, class_names, template, images_val, y_val, seed, flip)
+    if trained:
+        task.validation = "train"
     given = {} if grid is None else dict(grid=grid)
     return fit_deep_task(name, task, progress, **given, **settings)

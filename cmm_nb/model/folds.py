@@ -91,8 +91,8 @@ def own_prototypes(task: Task) -> Task:
 def without(task: Task, out: torch.Tensor) -> Task:
     "The task without the rows `out` (N,) and without validation images; image prototypes are made anew."
     kept = ~out
-    own = dict(X=task.X[kept], y=task.y[kept], pictures=task.picture_of[kept])
-    return own_prototypes(replace(task, X_val=None, y_val=None, **own))
+    X, y, pictures = task.X[kept], task.y[kept], task.picture_of[kept]
+    return own_prototypes(replace(task, X=X, y=y, pictures=pictures, X_val=None, y_val=None))
 
 
 def trials(task: Task, most: int = 4) -> list[Trial]:

@@ -361,7 +361,8 @@ def _search(tasks: Sequence[Task], cells: list[PaperRecipe], look_every: int, pr
 # %% ../../nbs/model/20_paper.ipynb #0c0a7949
 def _search_like(like: Fitted, tasks: Sequence[Task], look_every: int, progress: bool) -> list[Fitted]:
     "Each task trained in the cell of another searched fit, and stopped at its step."
-    recipe, kept = PaperRecipe(**like.info["recipe"]), {}
+    recipe = PaperRecipe(**like.info["recipe"])
+    kept: dict[str, torch.Tensor] = {}
 
     def watch(step, W, T):
         if step == like.info["step"]:
