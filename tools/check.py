@@ -131,7 +131,7 @@ def grid_and_report() -> tuple[bool, str]:
         counts = [text.count("rows, ") for _, text in steps[:3]]
         page = Path(folder, "runs/report/report.html").read_text(encoding="utf-8")
         rows = Path(folder, "ledger.csv").read_text(encoding="utf-8").splitlines()
-        good = counts == [2, 0, 2] and len(rows) == 7 and "Table 9" in page and 'src="http' not in page
+        good = counts == [2, 0, 2] and len(rows) == 5 and "Table 9" in page and 'src="http' not in page
         return good, f"runs {counts}, {len(rows)} lines\n{output}"
 
 
