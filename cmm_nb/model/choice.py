@@ -149,8 +149,8 @@ def pick(
         share, how = like.info["rows"] / rows, "taken over from another fit"
         chosen, about = dict(like.info["chosen"]), dict(selected_by=how, val_accuracy=None)
     else:
-        held = [len(trial.task.X) for trial in trials(task)] if tallies else []
-        share = sum(held) / (rows * len(held)) if held else 1.0
+        folded = tallies and not task.has_val  # each trial has learned from the rows that it did not hold out
+        share = sum(rows - one.n for one in tallies) / (rows * len(tallies)) if folded else 1.0
         judge = judges(task)
         if not tallies:
             judge = (

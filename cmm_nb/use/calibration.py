@@ -13,8 +13,8 @@ import torch
 
 from ..core import need
 from ..metrics import nll
-from ..model.folds import deal_folds, n_trials, own_prototypes, without
-from ..model.methods import fit_many
+from ..model.folds import deal_folds, n_trials, without
+from ..model.methods import fit_many, under
 from ..model.tasks import Fitted, Task
 
 # %% ../../nbs/use/44_calibration.ipynb #b9ec15ea
@@ -56,7 +56,7 @@ def hold_out(fitted: Fitted, task: Task, folds: int = 4) -> HeldOut | None:
 
     None when nothing can be held out."""
     if fitted.info.get("validation") == "train":
-        task = own_prototypes(task.with_validation_trained())
+        (task,) = under("train", [task])
     task = replace(task, X_val=None, y_val=None)
     fold_of, text_only = _deal(task, folds)
     if int(fold_of.max()) < 0:
