@@ -20,7 +20,7 @@ from torch.nn.utils.rnn import pad_sequence
 from ..core import few_threads, need
 from .fusion import ALPHAS, fuse, search_alpha
 from .mapper import init_map, map_features, map_nonlinear, scores
-from .methods import method
+from .methods import check_settings, method
 from .tasks import Fitted, Task
 from .triplet import triplet_from_scores
 
@@ -256,10 +256,7 @@ def _history_of(i: int, history: list[dict]) -> list[dict]:
 # %% ../../nbs/model/20_paper.ipynb #c781ccc3
 def _known_settings(name: str, settings: dict, *more: str) -> None:
     "`ValueError` for a setting that is neither a field of `PaperRecipe` nor one of `more`."
-    known = [*PaperRecipe.__dataclass_fields__, *more]
-    unknown = sorted(set(settings) - set(known))
-    if unknown:
-        raise ValueError(f"{name} has no setting {unknown[0]!r}; it has {', '.join(known)}.")
+    check_settings(name, settings, [*PaperRecipe.__dataclass_fields__, *more])
 
 # %% ../../nbs/model/20_paper.ipynb #7fb19517
 @method(

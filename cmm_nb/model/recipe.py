@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy, normalize, one_hot
 from ..core import few_threads, need
 from .choice import State, base_state
 from .mapper import map_features
-from .methods import method
+from .methods import check_settings, method
 from .tasks import Fitted, Task
 
 # %% ../../nbs/model/21_recipe.ipynb #9256123e
@@ -163,11 +163,7 @@ def fit_cmm(tasks: Sequence[Task], progress: bool = False, **settings) -> list[F
     Raises `ValueError` for a setting that does not exist or is out of range, and when nothing is trained."""
     from tqdm import tqdm
 
-    unknown = sorted(set(settings) - set(Recipe.__dataclass_fields__))
-    if unknown:
-        raise ValueError(
-            f"cmm has no setting {unknown[0]!r}; it has {', '.join(Recipe.__dataclass_fields__)}."
-        )
+    check_settings("cmm", settings, Recipe.__dataclass_fields__)
     recipe = Recipe(**settings)
     need(recipe.train_W or recipe.train_T, "Nothing to train: set train_W or train_T.")
     for name in ("spread_T", "spread_W", "steps"):
