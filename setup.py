@@ -31,7 +31,7 @@ setup(
     # the studies and the grids travel with the package
     package_dir={"cmm_nb.notebooks": "nbs/studies", "cmm_nb.grid_files": "grids"},
     package_data={
-        "cmm_nb": ["py.typed", "embedded_data/*"],
+        "cmm_nb": ["py.typed", "embedded_data/*", "page/*"],
         "cmm_nb.notebooks": ["*.ipynb"],
         "cmm_nb.grid_files": ["*.yaml"],
     },

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['MAIN', 'notebook_name', 'notebook_path', 'parameters_of', 'defaults_of', 'check_parameters', 'code_of', 'imports_of',
-           'uses', 'slug', 'run_folder', 'out_folder', 'to_html', 'RunError', 'execute', 'run_notebook']
+           'uses', 'slug', 'run_folder', 'out_folder', 'to_html', 'Markup', 'as_markup', 'html_table', 'fold',
+           'html_figure', 'rows_link', 'rows_table', 'RunError', 'execute', 'run_notebook']
 
 # %% ../../nbs/runs/39_notebooks.ipynb #ea77443a
 import ast
@@ -12,9 +13,12 @@ import contextlib
 import json
 import re
 import sys
+from base64 import b64encode
 from functools import cache
+from html import escape, unescape
+from itertools import chain, count
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterable, Sequence
 
 import cmm_nb
 from ..core import atomic_path, need, pick
@@ -138,13 +142,140 @@ def out_folder(notebook, parameters: dict[str, Any], root="runs") -> Path:
         return root  # a notebook about no data set
     return run_folder(known["dataset"], known.get("encoder", "embedded"), known.get("pretrained", ""), root)
 
-# %% ../../nbs/runs/39_notebooks.ipynb #6d4f9b11
-def _for_readers(nb):
+# %% ../../nbs/runs/39_notebooks.ipynb #b483fa33
+_ANCHOR_SIGN = re.compile(r'<a class="anchor-link".*?</a>', re.S)
+_HEADING = re.compile(r"<h([1-4])\b([^>]*)>(.*?)</h\1>", re.S)
+
+
+def _plain(markup: str) -> str:
+    "The words of a piece of HTML, escaped as they were: tags and the anchor sign are left out."
+    return re.sub(r"<[^>]+>", "", _ANCHOR_SIGN.sub("", markup)).strip()
+
+
+def _anchored(body: str) -> tuple[str, list[tuple[int, str, str]]]:
+    "The page with an anchor of its own for each heading, and the headings: level, anchor, words (escaped)."
+    entries: list[tuple[int, str, str]] = []
+    taken: set[str] = set()
+
+    def anchor(heading: re.Match) -> str:
+        level, attributes, inside = heading.groups()
+        given, words = re.search(r'\bid="([^"%&]*)"', attributes), _plain(inside)
+        wanted = given[1] if given else slug(unescape(words))
+        name = next(n for n in chain([wanted], (f"{wanted}-{i}" for i in count(2))) if n not in taken)
+        taken.add(name)
+        entries.append((int(level), name, words))
+        inside = _ANCHOR_SIGN.sub("", inside)
+        sign = f'<a class="anchor-link" href="#{name}" aria-label="link to this place">¶</a>'
+        return f'<h{level} id="{name}">{inside}{sign}</h{level}>'
+
+    return _HEADING.sub(anchor, body), entries
+
+
+def _contents(entries: list[tuple[int, str, str]]) -> str:
+    "The column of contents; nothing for a page without two headings."
+    if len(entries) < 2:
+        return ""
+    lines = [f'<li class="h{level}"><a href="#{anchor}">{words}</a></li>' for level, anchor, words in entries]
+    return (
+        '<details class="contents" open><summary>Contents</summary><nav aria-label="Contents"><ol>\n'
+        + "\n".join(lines)
+        + "\n</ol></nav></details>"
+    )
+
+# %% ../../nbs/runs/39_notebooks.ipynb #9fb2ef1c
+def _framed(body: str) -> str:
+    "The page with each table in a box of its own that scrolls sideways, and pictures as wide as is good for them."
+
+    def picture(tag: re.Match) -> str:
+        width = re.search(r"\bwidth=\"?(\d+)", tag[0])
+        style = f' style="width:min(100%,{1.5 * int(width[1]):.0f}px)"' if width else ""
+        named = "" if re.search(r"\balt=", tag[0]) else ' alt="figure"'
+        return f"<img{style}{named}{tag[1]}>"
+
+    body = re.sub(r"<img\b((?:\s+[\w-]+=(?:\"[^\"]*\"|[^\s>\"]+))*)\s*/?>", picture, body)
+    body = re.sub(r"<table\b", '<div class="wide" tabindex="0"><table', body)
+    return body.replace("</table>", "</table></div>")
+
+
+def _asset(name: str) -> str:
+    "A file of the page: page.css or page.js."
+    return (Path(cmm_nb.__file__).parent / "page" / name).read_text(encoding="utf-8")
+
+
+def _code_style() -> str:
+    "Colours of code, for light and for dark paper."
+    from pygments.formatters import HtmlFormatter
+
+    light, dark = (HtmlFormatter(style=s).get_style_defs(".highlight") for s in ("default", "github-dark"))
+    ours = ".highlight,.highlight pre{background:var(--wash)}"
+    return f"{light}\n@media (prefers-color-scheme: dark){{{dark}}}\n{ours}"
+
+# %% ../../nbs/runs/39_notebooks.ipynb #806c365a
+_BANNER = re.compile(r'<div class="banner">(.*?)</div>', re.S)
+_MATHJAX = """<script>window.MathJax = {tex2jax: {inlineMath: [["$", "$"], ["\\\\(", "\\\\)"]], processEscapes: true}};
+</script><script src="{url}" async></script>"""
+
+
+def _shell(body: str, title: str, head: str = "") -> str:
+    "The whole page around its `body`; `title` is plain text, `head` goes into the head as it is."
+    body, entries = _anchored(_framed(body))
+    banner = _BANNER.search(body)
+    body = _BANNER.sub("", body)
+    title = escape(title)
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{f"{banner[1]} · {title}" if banner else title}</title>
+<style>
+{_asset("page.css")}</style>
+{head}
+</head>
+<body{' class="bannered"' if banner else ""}>
+{banner[0] if banner else ""}
+<div class="page">
+{_contents(entries)}
+<main>
+{body}
+</main>
+</div>
+<script>
+{_asset("page.js")}</script>
+</body>
+</html>
+"""
+
+# %% ../../nbs/runs/39_notebooks.ipynb #511f1e37
+def _level(cell) -> int:
+    "The level of the heading that a Markdown cell begins with; 9 for any other cell."
+    heading = re.match(r"(#+) ", cell.source) if cell.cell_type == "markdown" else None
+    return len(heading[1]) if heading else 9
+
+
+def _is_bare(cells: list, place: int) -> bool:
+    "Is the cell at `place` a heading alone, and nothing shown before the next heading of its level?"
+    level = _level(cells[place])
+    if not 1 < level < 9 or "\n" in cells[place].source.strip():
+        return False
+    for cell in cells[place + 1 :]:
+        if _level(cell) <= level:
+            return True
+        if cell.cell_type == "markdown" or cell.get("outputs"):
+            return False
+    return True
+
+
+def _for_readers(nb, code: bool):
     "The notebook `nb` without the cells that begin with `#| hide`, and without what was written to standard error."
     nb.cells = [cell for cell in nb.cells if not re.match(r"#\|\s*hide", cell.source)]
     for cell in nb.cells:
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+    if not code:
+        for place in reversed(range(len(nb.cells))):
+            if _is_bare(nb.cells, place):
+                del nb.cells[place]
     return nb
 
 
@@ -155,17 +286,101 @@ def to_html(notebook, html, code: bool = False) -> Path:
     import nbformat
     from nbconvert import HTMLExporter
 
-    nb = _for_readers(nbformat.read(notebook, as_version=4))
+    nb = _for_readers(nbformat.read(notebook, as_version=4), code)
     titles = (re.match(r"# (.+)", cell.source) for cell in nb.cells)
-    nb.metadata["title"] = next((m.group(1) for m in titles if m), Path(notebook).stem)
-    offline = {} if code else dict(mathjax_url="", require_js_url="", mermaid_js_url="")
+    title = next((m.group(1) for m in titles if m), Path(notebook).stem)
     exporter = HTMLExporter(
-        exclude_input=not code, exclude_input_prompt=True, exclude_output_prompt=True, **offline
+        template_name="basic", exclude_input=not code, exclude_input_prompt=True, exclude_output_prompt=True
     )
-    page, _ = exporter.from_notebook_node(nb)
+    body, _ = exporter.from_notebook_node(nb)
+    head = f"<style>{_code_style()}</style>" + _MATHJAX.replace("{url}", exporter.mathjax_url) if code else ""
     with atomic_path(html) as tmp:
-        tmp.write_text(page, encoding="utf-8")
+        tmp.write_text(_shell(body, title, head), encoding="utf-8")
     return Path(html)
+
+# %% ../../nbs/runs/39_notebooks.ipynb #45a6c92b
+class Markup(str):
+    "A text that is HTML already. All other texts are escaped where they enter a page."
+
+
+def as_markup(text) -> Markup:
+    "`text` for a page: escaped, unless it is `Markup`."
+    return text if isinstance(text, Markup) else Markup(escape(str(text)))
+
+
+_STARTS_AS_NUMBER = re.compile(r"[+\-−]?[\d.]")
+
+
+def html_table(cells: Sequence[Sequence[Any]], caption: str = "") -> Markup:
+    """A table of `cells`, the head first; a cell is a text or `Markup`, and the first cell of a row is its head.
+
+    A column of numbers stands to the right. On a page of `to_html` a click on a head sorts."""
+    plain = [[unescape(_plain(as_markup(cell))) for cell in row] for row in cells]
+    numeric = [
+        all(_STARTS_AS_NUMBER.match(text) or not text for text in column[1:]) for column in zip(*plain)
+    ]
+    kind = [' class="number"' * (place > 0 and right) for place, right in enumerate(numeric)]
+
+    def line(row: Sequence[Any], of_head: bool = False) -> str:
+        tags = ["th" if of_head or not place else "td" for place in range(len(row))]
+        made = (f"<{tag}{k}>{as_markup(cell)}</{tag}>" for tag, k, cell in zip(tags, kind, row))
+        return f"<tr>{''.join(made)}</tr>"
+
+    above = f"<caption>{as_markup(caption)}</caption>" if caption else ""
+    body = "\n".join(map(line, cells[1:]))
+    return Markup(
+        f"<table>{above}<thead>{line(cells[0], of_head=True)}</thead>\n<tbody>{body}</tbody></table>"
+    )
+
+
+def fold(summary: str, inside: Markup) -> Markup:
+    "A part of a page that opens at a click on `summary`."
+    return Markup(f'<details class="fold"><summary>{as_markup(summary)}</summary>\n{inside}\n</details>')
+
+
+def html_figure(picture, caption: str, dpi: int = 150) -> Markup:
+    "A PNG file as a figure, the file inside the page; `dpi` is the resolution it was saved with."
+    data = Path(picture).read_bytes()
+    width = int.from_bytes(data[16:20], "big") * 100 // dpi
+    source = f"data:image/png;base64,{b64encode(data).decode()}"
+    words = as_markup(caption)
+    return Markup(
+        f'<figure><img src="{source}" width="{width}" alt="{escape(_plain(words))}">'
+        f"<figcaption>{words}</figcaption></figure>"
+    )
+
+# %% ../../nbs/runs/39_notebooks.ipynb #93992ab4
+def _ranges(numbers: Iterable[int]) -> str:
+    "Whole numbers in short: {0, 1, 2, 7} -> '0-2,7'."
+    runs: list[list[int]] = []
+    for number in sorted(set(map(int, numbers))):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
+
+
+def rows_link(text: str, numbers: Iterable[int], css: str = "") -> Markup:
+    "`text` as a link to these rows of `rows_table`; `text` alone for no rows."
+    numbers = list(numbers)
+    if not numbers:
+        return as_markup(text)
+    kind = f' class="{css}"' if css else ""
+    return Markup(f'<a{kind} href="#rows" data-rows="{_ranges(numbers)}">{as_markup(text)}</a>')
+
+
+def rows_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Markup:
+    "A table of many rows that a page shows in part: those behind a number, or those that hold some words."
+    data = json.dumps(dict(columns=list(columns), rows=[list(row) for row in rows]), separators=(",", ":"))
+    head = "".join(f"<th>{escape(name)}</th>" for name in columns)
+    return Markup(
+        '<div id="rows"><div class="finder"><input type="search" placeholder="words in a row" '
+        'aria-label="words in a row"><button type="button">all rows</button>'
+        '<span class="said quiet" role="status"></span></div>\n'
+        f'<div class="rows" tabindex="0"><table><thead><tr>{head}</tr></thead></table></div></div>\n'
+        f'<script type="application/json" id="ledger-rows">{data.replace("<", chr(92) + "u003c")}</script>'
+    )
 
 # %% ../../nbs/runs/39_notebooks.ipynb #325abf39
 class RunError(RuntimeError):
@@ -181,6 +396,9 @@ def _failed(error, where: str) -> RunError:
     return failure
 
 
+_SHARP = "--InlineBackend.figure_formats=retina"  # pictures for screens of two pixels a point
+
+
 def execute(notebook, out, parameters: dict[str, Any], progress: bool = False, **engine: Any) -> Path:
     """Execute `notebook` with `parameters` into the folder `out` (absolute): run.ipynb, report.html, and what the
     notebook writes there. Returns the folder.
@@ -194,6 +412,7 @@ def execute(notebook, out, parameters: dict[str, Any], progress: bool = False, *
     executed = out / "run.ipynb"
     where = f"(its notebook, with the traceback: {executed})"
     options = dict(progress_bar=False, kernel_name="python3", stderr_file=sys.stderr if progress else None)
+    engine = dict(extra_arguments=[_SHARP]) | engine
     try:
         papermill.execute_notebook(
             str(notebook), str(executed), parameters | {"out": str(out)}, **options, **engine
