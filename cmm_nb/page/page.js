@@ -62,8 +62,18 @@ const sortBy = (table, head, place) => {
   filled.sort((a, b) => down * compare(a, b));
   table.tBodies[0].append(...[...filled, ...rows.filter(({ text }) => !text)].map(({ row }) => row));
 };
+const alignNumbers = table => {  // tables of pandas do not say which of their columns are numbers
+  const lines = [...table.tHead.rows, ...table.tBodies[0].rows].map(row => [...row.cells].reverse());
+  const body = lines.slice(table.tHead.rows.length);
+  for (let place = 0; place < Math.min(...lines.map(line => line.length)); place++) {
+    const texts = body.map(line => textOf(line[place])).filter(text => text);
+    if (texts.some(text => Number.isNaN(numberOf(text)))) continue;
+    for (const line of lines) line[place].classList.add("number");
+  }
+};
 const makeSortable = table => {
   if (!table.tHead || !table.tBodies[0] || table.tBodies[0].rows.length < 2) return;
+  if (table.classList.contains("dataframe")) alignNumbers(table);
   for (const row of table.tHead.rows) {
     if ([...row.cells].some(cell => cell.colSpan > 1)) continue;
     for (const head of [...row.cells].filter(textOf)) {

@@ -193,6 +193,7 @@ def _framed(body: str) -> str:
         return f"<img{style}{named}{tag[1]}>"
 
     body = re.sub(r"<img\b((?:\s+[\w-]+=(?:\"[^\"]*\"|[^\s>\"]+))*)\s*/?>", picture, body)
+    body = re.sub(r"<style scoped>.*?</style>", "", body, flags=re.S)  # of pandas
     body = re.sub(r"<table\b", '<div class="wide" tabindex="0"><table', body)
     return body.replace("</table>", "</table></div>")
 
@@ -338,15 +339,19 @@ def fold(summary: str, inside: Markup) -> Markup:
     return Markup(f'<details class="fold"><summary>{as_markup(summary)}</summary>\n{inside}\n</details>')
 
 
-def html_figure(picture, caption: str, dpi: int = 150) -> Markup:
-    "A PNG file as a figure, the file inside the page; `dpi` is the resolution it was saved with."
-    data = Path(picture).read_bytes()
-    width = int.from_bytes(data[16:20], "big") * 100 // dpi
-    source = f"data:image/png;base64,{b64encode(data).decode()}"
-    words = as_markup(caption)
+def _css_width(png: bytes) -> int:
+    "Width of a PNG picture in CSS pixels (100 an inch), by the resolution that is written in it."
+    width, at = int.from_bytes(png[16:20], "big"), png.find(b"pHYs")
+    per_metre = int.from_bytes(png[at + 4 : at + 8], "big") if at > 0 else 0
+    return round(width * 100 / (per_metre * 0.0254)) if per_metre else width
+
+
+def html_figure(picture, caption: str) -> Markup:
+    "A PNG file as a figure with a caption, the file inside the page."
+    png, words = Path(picture).read_bytes(), as_markup(caption)
     return Markup(
-        f'<figure><img src="{source}" width="{width}" alt="{escape(_plain(words))}">'
-        f"<figcaption>{words}</figcaption></figure>"
+        f'<figure><img src="data:image/png;base64,{b64encode(png).decode()}" width="{_css_width(png)}" '
+        f'alt="{escape(unescape(_plain(words)))}"><figcaption>{words}</figcaption></figure>'
     )
 
 # %% ../../nbs/runs/39_notebooks.ipynb #93992ab4
