@@ -188,7 +188,7 @@ def _framed(body: str) -> str:
 
     def picture(tag: re.Match) -> str:
         width = re.search(r"\bwidth=\"?(\d+)", tag[0])
-        style = f' style="width:min(100%,{1.5 * int(width[1]):.0f}px)"' if width else ""
+        style = f' style="width:min(100%,{1.25 * int(width[1]):.0f}px)"' if width else ""
         named = "" if re.search(r"\balt=", tag[0]) else ' alt="figure"'
         return f"<img{style}{named}{tag[1]}>"
 
