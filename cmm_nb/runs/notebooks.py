@@ -270,9 +270,13 @@ def _is_bare(cells: list, place: int) -> bool:
 def _for_readers(nb, code: bool):
     "The notebook `nb` without the cells that begin with `#| hide`, and without what was written to standard error."
     nb.cells = [cell for cell in nb.cells if not re.match(r"#\|\s*hide", cell.source)]
+    above = "the notebook"
     for cell in nb.cells:
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+            cell.metadata.setdefault("alt", f"figure of: {above}")  # for those who do not see it
+        elif heading := re.search(r"^#+ (.+)", cell.source, re.M):
+            above = heading[1]
     if not code:
         for place in reversed(range(len(nb.cells))):
             if _is_bare(nb.cells, place):
