@@ -408,9 +408,12 @@ def needed() -> list[dict[str, Any]]:
     ]
 
 # %% ../../nbs/runs/42_published.ipynb #6fc7bfe3
-def dagger(table: Published) -> str:
-    "One sentence on the rows of a table that chose something on test images; empty without any."
-    if not table.on_test:
+def dagger(on_test: dict[str, str]) -> str:
+    "One sentence on rows that chose something on test images, name -> what; empty without any."
+    if not on_test:
         return ""
-    reasons = "; ".join(f"{row}: {reason}" for row, reason in table.on_test.items())
-    return f"† Something was chosen on test images: {reasons}."
+    rows_of: dict[str, list[str]] = {}
+    for row, reason in on_test.items():
+        rows_of.setdefault(reason, []).append(row)
+    reasons = "; ".join(f"{' and '.join(rows)}: {reason}" for reason, rows in rows_of.items())
+    return f"† Something was chosen on test images ({reasons})."
