@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['matching', 'setting_of', 'setting_text', 'Chosen', 'choose_setting', 'cell', 'compare', 'Cells', 'as_printed',
            'to_markdown', 'to_latex', 'write_table', 'plain_table', 'paired_test', 'answers_of', 'flips',
-           'fused_methods', 'flip_table', 'confusions', 'reliability', 'make_report']
+           'fused_methods', 'flip_table', 'confusions', 'reliability', 'per_class_table', 'Cost', 'complexity',
+           'complexity_table', 'make_report']
 
 # %% ../../nbs/runs/43_tables.ipynb #88547a01
 import json
@@ -16,6 +17,7 @@ import numpy as np
 
 from ..core import atomic_path, need, pick
 from ..data.images import DATASETS
+from ..model.methods import METHODS
 from ..model.paper import PaperRecipe
 from .ledger import read_ledger
 from .published import PUBLISHED, dagger
@@ -357,13 +359,20 @@ def paired_test(
 ) -> dict[str, Any] | None:
     """Method a minus method b over the draws that both have; None with fewer than two.
 
-    Mean difference, 95 % t interval (low, high), Wilcoxon p, number of draws and of wins."""
+    Of each method one setting per data set, encoder and number of shots (`choose_setting`). Mean difference, 95 % t
+    interval (low, high), Wilcoxon p, number of draws and of wins."""
+    import pandas as pd
     from scipy.stats import t, wilcoxon
 
     draw = [name for name in _DRAW if name in frame]
-    of_a, of_b = (
-        frame[frame.method == method].groupby(draw, dropna=False)[value].mean() for method in (a, b)
-    )
+    problem = [name for name in draw if name not in ("seed", "split_hash")]
+
+    def of(method: str) -> "pd.Series":
+        groups = frame[frame.method == method].groupby(problem, dropna=False, sort=False)
+        rows = [choose_setting(group, draw).rows for _, group in groups] or [frame[:0]]
+        return pd.concat(rows).groupby(draw, dropna=False)[value].mean()
+
+    of_a, of_b = of(a), of(b)
     differences = scale * (of_a - of_b).dropna().to_numpy()
     if len(differences) < 2:
         return None
@@ -471,6 +480,180 @@ def reliability(predicted, confidence, label, bins: int = 10) -> list[tuple[floa
     place = np.minimum((sure * bins).astype(int), bins - 1)
     members = [place == b for b in np.unique(place)]
     return [(float(sure[at].mean()), float(right[at].mean()), int(at.sum())) for at in members]
+
+# %% ../../nbs/runs/43_tables.ipynb #46e2c2b4
+def _of_classes(rows: "pd.DataFrame", root) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
+    """Accuracy of each class (C,), mean over the rows; how often class is taken for class (C, C); the names.
+
+    Without saved answers from `per_class_accuracy`: no counts, and numbers for names."""
+    accuracy, counts, names = [], [], []
+    for row in rows.to_dict("records"):
+        found = answers_of(row, root) if "folder" in row else None
+        if found is None:
+            accuracy.append(np.array(row["per_class_accuracy"], dtype=float))
+            continue
+        names = [str(name) for name in found["class_names"]]
+        table = np.zeros((len(names), len(names)))
+        np.add.at(table, (found["label"].astype(int), found["predicted"].astype(int)), 1)
+        counts.append(table)
+        with np.errstate(invalid="ignore"):
+            accuracy.append(np.diag(table) / table.sum(1))
+    names = names or [f"class {c}" for c in range(len(accuracy[0]))]
+    return np.nanmean(accuracy, axis=0), sum(counts) if counts else None, names
+
+
+def _taken_for(counts: np.ndarray | None, c: int, names: Sequence[str]) -> str:
+    "What the pictures of class c are mostly taken for, and how many of them; empty where nobody knows."
+    if counts is None:
+        return ""
+    wrong = np.where(np.arange(len(names)) == c, 0, counts[c])
+    return f"{names[wrong.argmax()]} ({wrong.max() / counts[c].sum():.0%})" if wrong.any() else ""
+
+# %% ../../nbs/runs/43_tables.ipynb #49a90f0b
+def per_class_table(
+    frame: "pd.DataFrame", method: str = "", over: str = "zero-shot", root="runs", most: int = 5
+) -> Cells:
+    """The `most` classes with the lowest accuracy (%) of a method, beside `over`, and what they are taken for.
+
+    `frame`: rows of one data set, encoder and number of shots. Without `method` the one with the highest mean
+    accuracy. Means over the seeds, from the answers below `root`, else from `per_class_accuracy`. `ValueError` for
+    several data sets or numbers of shots, and for a method without rows."""
+    problems = frame[[name for name in ("dataset", "encoder", "shots") if name in frame]].drop_duplicates()
+    need(
+        len(problems) == 1, f"{len(problems)} data sets, encoders or numbers of shots: keep the rows of one."
+    )
+    method = method or str(frame.groupby("method").accuracy.mean().idxmax())
+    found = {}
+    for name in (over, method):
+        rows = frame[frame.method == name]
+        need(len(rows), f"No rows of {name!r}.")
+        found[name] = _of_classes(choose_setting(rows, _DRAW).rows, root)
+    base, (accuracy, counts, names) = found[over][0], found[method]
+    lines = [["class", over, method, "difference", f"{method} takes it for"]]
+    for c in np.argsort(accuracy, kind="stable")[:most]:
+        numbers = [
+            f"{100 * base[c]:.1f}",
+            f"{100 * accuracy[c]:.1f}",
+            f"{100 * (accuracy[c] - base[c]):+.1f}",
+        ]
+        lines.append([names[c], *numbers, _taken_for(counts, c, names)])
+    return Cells(lines)
+
+# %% ../../nbs/runs/43_tables.ipynb #e5bd5a5e
+_FREE = ("", "")  # neither parameters nor a step
+_HEAD = ("Cd", "2 Cd", "Cd", "2 Cd")
+_MAP = ("dd + Cd", "2 dd + 4 Cd", "dd + 2 Cd", "dd + 2 Cd")
+_CACHE = "Nd + NC + Cd"
+_COSTS: dict[str, tuple[str, str, str, str]] = {
+    "zero-shot": (*_FREE, "Cd", "Cd"),
+    "zero-shot-ensemble": (*_FREE, "Cd", "Cd"),
+    "nearest-mean": (*_FREE, "Cd", "2 Cd"),
+    "gda": (*_FREE, "2 Cd", "2 Cd + C"),
+    "knn": (*_FREE, "Nd", "Nd + Cd + N"),
+    "tip-adapter": (*_FREE, _CACHE, _CACHE),
+    "tip-adapter-f": ("Nd", "2 Nd + 2 NC + Cd", _CACHE, _CACHE),
+    "ape": (*_FREE, "Nq + NC + Cd", f"{_CACHE} + Nq + q + N"),
+    "ape-t": ("Cd + N", "2 Nd + 2 NC + 2 Cd", _CACHE, f"{_CACHE} + 2 Cd + N"),
+    "proker": (*_FREE, _CACHE, f"{_CACHE} + NC"),
+    "linear-probe": _HEAD,
+    "linear-anchor": _HEAD,
+    "wise-ft": _HEAD,
+    "cross-modal-linear": _HEAD,
+    "cross-modal-wise-ft": _HEAD,
+    "taskres": _HEAD,
+    "clap": _HEAD,
+    "lp++": _HEAD,
+    "clip-adapter": ("2 dh", "5 dh + 2 Cd", "2 dh + Cd", "2 dh + Cd"),
+    "sgva": ("2 dh", "5 dh + 2 Nd + 2 Cd", "2 dh + 2 Cd", "2 dh + 2 Cd"),
+    "prolip": ("dd", "2 dd + 2 Cd", "dd + Cd", "dd + Cd"),
+    "cmm": ("Cd + pp", "2 Cr + 2 pp + 2 Cp", "dd + 2 Cd", "dd + 2 Cd"),
+    "cmm-paper": _MAP,
+    "cmm-paper-searched": _MAP,
+}
+
+# %% ../../nbs/runs/43_tables.ipynb #f534d5a4
+class Cost(NamedTuple):
+    "What a method trains, multiplies and stores, in numbers; a closed form trains nothing."
+
+    parameters: int
+    step: int
+    answer: int
+    numbers: int
+
+
+def _value(formula: str, letters: dict[str, int]) -> int:
+    "A sum of products such as '2 dd + Cd' with numbers for its letters."
+    total = 0
+    for term in formula.split(" + ") if formula else ():
+        *factor, product = term.split()
+        sizes = [letters[letter] for letter in product]
+        total += int(np.prod([int(number) for number in factor] + sizes, dtype=object))
+    return total
+
+
+def complexity(method: str, N: int, C: int, d: int, batch: int = 8, share: float = 0.8) -> Cost:
+    """Parameters, multiply-adds of a training step on `batch` pictures and of an answer, and numbers stored.
+
+    For a method on features with N support rows (views counted), C classes and width d; `share` of the channels for
+    APE. `ValueError` for a method whose cost is not known by formula."""
+    name = METHODS.canonical(method)
+    need(
+        name in _COSTS,
+        f"{name}: no formula for its cost (one that trains through the encoder costs its tower).",
+    )
+    letters = dict(N=N, C=C, d=d, h=max(1, d // 4), q=max(1, round(share * d)))
+    letters |= dict(p=min(C - 1, d), r=min(N, d))
+    parameters, step, answer, numbers = (_value(formula, letters) for formula in _COSTS[name])
+    return Cost(parameters, batch * step, answer, numbers)
+
+# %% ../../nbs/runs/43_tables.ipynb #23f58032
+def _as_row(one: Any) -> dict[str, Any]:
+    "A method's name, a fitted classifier or a result row as a row."
+    if isinstance(one, str):
+        return dict(registered_as=METHODS.canonical(one))
+    if isinstance(one, Mapping):
+        return dict(one)
+    stored = sum(tensor.numel() * tensor.element_size() for tensor in one.state.values())
+    return one.info | dict(bytes=stored)
+
+
+def _mean_of(rows: Sequence[dict], name: str) -> float:
+    values = [row[name] for row in rows if not _is_absent(row.get(name))]
+    return float(np.mean(values)) if values else float("nan")
+
+
+def _amount(number: float) -> str:
+    "A count in words of three digits: 1.05 M."
+    if number != number:
+        return ""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return f"{number:.3g}"
+
+
+def complexity_table(rows: Any, N: int, C: int, d: int, batch: int = 8) -> Cells:
+    """Computed cost of each method, and beside it what was measured: n_parameters, bytes, seconds.
+
+    `rows`: names of methods, fitted classifiers, or result rows of one problem (a list or a frame). Methods without
+    a formula are left out. Seconds are those of runs fitted by themselves (fitted_together 1, or not said)."""
+    listed = [_as_row(one) for one in (rows.to_dict("records") if hasattr(rows, "to_dict") else rows)]
+    head = ["method", "parameters", "measured", "a step", "an answer", "stored", "measured", "seconds"]
+    lines = [head]
+    for name in dict.fromkeys(row["registered_as"] for row in listed):
+        if name not in _COSTS:
+            continue
+        mine = [row for row in listed if row["registered_as"] == name]
+        alone = [row for row in mine if row.get("fitted_together", 1) == 1]
+        cost, seconds = complexity(name, N, C, d, batch), _mean_of(alone, "seconds")
+        counted = [cost.parameters, _mean_of(mine, "n_parameters"), cost.step, cost.answer]
+        stored = [
+            f"{_amount(size)}B" if size == size else ""
+            for size in (4 * cost.numbers, _mean_of(mine, "bytes"))
+        ]
+        lines.append([name, *map(_amount, counted), *stored, f"{seconds:.2g}" if seconds == seconds else ""])
+    note = f"N = {N}, C = {C}, d = {d}; a step is of {batch} pictures, stored numbers take four bytes each."
+    return Cells(lines, [note])
 
 # %% ../../nbs/runs/43_tables.ipynb #a58ba7ad
 def make_report(root="runs", out="", progress: bool = False) -> Path:
