@@ -166,7 +166,7 @@ def cell(
     The setting is that of `choose_setting`. A seed counts when it has every data set of `where`; None when no seed
     does. Of `seconds` only rows with fitted_together = 1. `ValueError` for a mix of stand-in and real rows."""
     found = _measured(frame, where, value)
-    per_seed = scale * _over_seeds(found.rows, where, value) if found else []
+    per_seed = scale * _over_seeds(found.rows, where, value) if found else np.zeros(0)
     return mean_std(per_seed) if len(per_seed) else None
 
 # %% ../../nbs/runs/43_tables.ipynb #8e4c700f
@@ -499,7 +499,7 @@ def _of_classes(rows: "pd.DataFrame", root) -> tuple[np.ndarray, np.ndarray | No
         with np.errstate(invalid="ignore"):
             accuracy.append(np.diag(table) / table.sum(1))
     names = names or [f"class {c}" for c in range(len(accuracy[0]))]
-    return np.nanmean(accuracy, axis=0), sum(counts) if counts else None, names
+    return np.nanmean(accuracy, axis=0), np.sum(counts, axis=0) if counts else None, names
 
 
 def _taken_for(counts: np.ndarray | None, c: int, names: Sequence[str]) -> str:
