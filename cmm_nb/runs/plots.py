@@ -41,9 +41,10 @@ def plot_shots(rows: Sequence[dict], title: str = "", published: Any = None):
     rows stand beside ours, dashed and with open markers."""
     import matplotlib.pyplot as plt
 
+    summary = summarise(rows)
     fig, ax = plt.subplots(figsize=(5.5 if published is None else 7.5, 3.4), layout="constrained")
     looks = {}
-    for place, (method, by_shots) in enumerate(summarise(rows).items()):
+    for place, (method, by_shots) in enumerate(summary.items()):
         shots = list(by_shots)
         mean, std, _ = 100 * np.array(list(by_shots.values())).T
         looks[method] = _shots_style(method, place)
@@ -54,8 +55,9 @@ def plot_shots(rows: Sequence[dict], title: str = "", published: Any = None):
     ax.set_xticks(shots, [str(k) for k in shots])
     ax.grid(alpha=0.3)
     ax.set(xlabel="shots per class", ylabel="accuracy on the test part (%)", title=title)
+    drawn = sorted(zip(*ax.get_legend_handles_labels()), key=lambda one: one[1].endswith("(published)"))
     place = dict() if published is None else dict(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
-    ax.legend(frameon=False, **place)
+    ax.legend(*zip(*drawn), frameon=False, **place)
     return fig
 
 # %% ../../nbs/runs/37_plots.ipynb #216cd852
@@ -93,7 +95,8 @@ def plot_gain(
     values, mean, y = list(gain.values()), float(np.mean(list(gain.values()))), np.arange(len(gain))
     fig, ax = plt.subplots(figsize=(5.5, 1.2 + 0.26 * len(gain)), layout="constrained")
     bars = ax.barh(y, values, color=[PALETTE[0] if value >= 0 else PALETTE[3] for value in values])
-    ax.bar_label(bars, fmt="%+.1f", padding=3, fontsize=8)
+    rim = dict(fc="w", ec="none", pad=0.4, alpha=0.8)
+    ax.bar_label(bars, fmt="%+.1f", padding=3, fontsize=8, bbox=rim)
     ax.axvline(mean, c="k", lw=1.2, label=f"mean {mean:+.2f}")
     if published is not None:
         ax.axvline(published, c="k", lw=1.2, ls="--", label=f"mean, published {published:+.2f}")
@@ -112,7 +115,7 @@ def by_margin(rows, usual: float = 1.0) -> dict[str, dict[float, list[float]]]:
     A row that names nothing has the paper's margin, `usual`. `ValueError` without such rows."""
     found: dict[str, dict[float, list[float]]] = {}
     for row in records(rows):
-        settings = dict(row.get("settings") or {})
+        settings = dict(given) if isinstance(given := row.get("settings"), dict) else {}
         margin = float(settings.pop("margin", usual))
         if str(row.get("row", "")).startswith("all") and not settings:
             shots = row["shots"]
@@ -128,8 +131,9 @@ def plot_margin(rows, title: str = ""):
     `rows`: of the ablation ladder; a line for each data set and number of shots. `ValueError` without such rows."""
     import matplotlib.pyplot as plt
 
+    lines = by_margin(rows)
     fig, ax = plt.subplots(figsize=(5, 2.8), layout="constrained")
-    for place, (name, of) in enumerate(by_margin(rows).items()):
+    for place, (name, of) in enumerate(lines.items()):
         mean, std, _ = np.array([mean_std(values) for values in of.values()]).T
         look = dict(c=class_style(place)["color"], marker=MARKERS[place % 8], ms=4, capsize=3)
         ax.errorbar(list(of), mean, std if std.any() else None, label=name, **look)
