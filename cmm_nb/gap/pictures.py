@@ -217,14 +217,14 @@ def _gaussian_panel(ax, image, text, title: str, most: int, seed: int) -> None:
     stars = dict(s=40, c=PALETTE[3], marker="*", label="text")
     for points, style in ((images, dots), (texts, stars)):
         keep = np.random.default_rng(seed).permutation(len(points))[:most]
-        faint = dict(alpha=max(0.15, min(0.6, 120 / len(keep))), s=style["s"] if len(keep) <= 100 else 5)
+        faint = dict(alpha=max(0.15, min(0.6, 300 / len(keep))), s=style["s"] if len(keep) <= 100 else 5)
         ax.scatter(*points[keep].T, lw=0, rasterized=True, **style | faint)
         ax.plot(*ellipse(points).T, c=style["c"], lw=1.5)
     gap = gaussian_gap_pca2(image, text)
     forward, backward = gap["kl_image_text_pca2"], gap["kl_text_image_pca2"]
     ax.set_title(f"{title}\nKL(image||text) {forward:.3g}, KL(text||image) {backward:.3g}", fontsize=8)
     for handle in ax.legend(frameon=False, fontsize=7).legend_handles:
-        handle.set_alpha(1)
+        handle.set(alpha=1, sizes=[30])
 
 
 def plot_gaussians(panels: dict[str, tuple], most: int = 1000, seed: int = 0):
@@ -411,7 +411,7 @@ def plot_cmm():
 
     fig, ax = plt.subplots(figsize=(7.2, 3.9), layout="constrained")
     _draw_scheme(ax, _CMM_BOXES, _CMM_ARROWS)
-    ax.text(6.5, 4.65, "α", fontsize=9, ha="center")
+    ax.text(6.55, 4.05, "α", fontsize=9, ha="center")
     for place, kind in enumerate(("data", "frozen", "trained", "score", "loss")):
         ax.scatter([], [], marker="s", s=60, fc=_BOX_COLOURS[kind], ec="#333333", lw=0.8, label=kind)
     ax.set(xlim=(-0.4, 13.9), ylim=(-0.4, 7.0))
@@ -446,8 +446,8 @@ def plot_towers():
     images = _on_the_sphere(ax, centre, 70, PALETTE[0], "o")
     texts = _on_the_sphere(ax, centre, -70, PALETTE[3], "*")
     arrow = dict(arrowstyle="-|>", lw=1, color="#333333")
-    ax.annotate("", (6.7, 4.15), (3.85, 4.0), arrowprops=arrow)
-    ax.annotate("", (6.7, 0.85), (3.85, 1.0), arrowprops=arrow)
+    ax.annotate("", (7.15, 4.4), (3.85, 4.0), arrowprops=arrow)
+    ax.annotate("", (7.15, 0.6), (3.85, 1.0), arrowprops=arrow)
     ax.annotate("", texts, images, arrowprops=arrow | dict(arrowstyle="<|-|>"))
     words = {
         (7.2, 2.5): "the gap",
