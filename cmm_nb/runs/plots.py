@@ -56,8 +56,8 @@ def plot_shots(rows: Sequence[dict], title: str = "", published: Any = None):
     ax.grid(alpha=0.3)
     ax.set(xlabel="shots per class", ylabel="accuracy on the test part (%)", title=title)
     drawn = sorted(zip(*ax.get_legend_handles_labels()), key=lambda one: one[1].endswith("(published)"))
-    place = dict() if published is None else dict(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
-    ax.legend(*zip(*drawn), frameon=False, **place)
+    beside = {} if published is None else dict(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
+    ax.legend(*zip(*drawn), frameon=False, **beside)
     return fig
 
 # %% ../../nbs/runs/37_plots.ipynb #216cd852
@@ -78,6 +78,17 @@ def gains_of(rows, method: str, over: str, shots: int) -> dict[str, float]:
     return dict(sorted(means.items(), key=lambda pair: -pair[1]))
 
 
+def _gain_bars(ax, gain: dict[str, float]) -> None:
+    "A bar for each data set, the first on top, losses in red, each with its number."
+    places, values = range(len(gain)), list(gain.values())
+    bars = ax.barh(places, values, color=[PALETTE[0] if value >= 0 else PALETTE[3] for value in values])
+    rim = dict(fc="w", ec="none", pad=0.4, alpha=0.8)
+    ax.bar_label(bars, fmt="%+.1f", padding=3, fontsize=8, bbox=rim)
+    ax.set_yticks(places, list(gain), fontsize=8)
+    ax.invert_yaxis()
+    ax.margins(x=0.15)
+
+
 def plot_gain(
     rows,
     method: str = "cmm-paper",
@@ -92,18 +103,13 @@ def plot_gain(
     import matplotlib.pyplot as plt
 
     gain = gains_of(rows, method, over, shots)
-    values, mean, y = list(gain.values()), float(np.mean(list(gain.values()))), np.arange(len(gain))
+    mean = float(np.mean(list(gain.values())))
     fig, ax = plt.subplots(figsize=(5.5, 1.2 + 0.26 * len(gain)), layout="constrained")
-    bars = ax.barh(y, values, color=[PALETTE[0] if value >= 0 else PALETTE[3] for value in values])
-    rim = dict(fc="w", ec="none", pad=0.4, alpha=0.8)
-    ax.bar_label(bars, fmt="%+.1f", padding=3, fontsize=8, bbox=rim)
+    _gain_bars(ax, gain)
     ax.axvline(mean, c="k", lw=1.2, label=f"mean {mean:+.2f}")
     if published is not None:
         ax.axvline(published, c="k", lw=1.2, ls="--", label=f"mean, published {published:+.2f}")
     ax.axvline(0, c="#888888", lw=0.8)
-    ax.set_yticks(y, list(gain), fontsize=8)
-    ax.invert_yaxis()
-    ax.margins(x=0.15)
     ax.set_xlabel(f"{method} minus {over}, {shots} shots (points)", fontsize=9)
     fig.legend(loc="outside upper right", ncols=2, frameon=False, fontsize=8)
     return fig

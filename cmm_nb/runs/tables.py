@@ -354,6 +354,18 @@ def plain_table(
     return Cells([head, *body], _notes_of(chosen.values()))
 
 # %% ../../nbs/runs/43_tables.ipynb #74cfb652
+def _by_draw(frame: "pd.DataFrame", method: str, value: str) -> "pd.Series":
+    "A method's `value` in each draw, of one setting per data set, encoder and number of shots."
+    import pandas as pd
+
+    draw = [name for name in _DRAW if name in frame]
+    problem = [name for name in draw if name not in ("seed", "split_hash")]
+    groups = frame[frame.method == method].groupby(problem, dropna=False, sort=False)
+    chosen = [choose_setting(group, draw).rows for _, group in groups]
+    rows = pd.concat(chosen) if chosen else frame[:0]
+    return rows.groupby(draw, dropna=False)[value].mean()
+
+
 def paired_test(
     frame: "pd.DataFrame", a: str, b: str, value: str = "accuracy", scale: float = 100.0
 ) -> dict[str, Any] | None:
@@ -361,18 +373,9 @@ def paired_test(
 
     Of each method one setting per data set, encoder and number of shots (`choose_setting`). Mean difference, 95 % t
     interval (low, high), Wilcoxon p, number of draws and of wins."""
-    import pandas as pd
     from scipy.stats import t, wilcoxon
 
-    draw = [name for name in _DRAW if name in frame]
-    problem = [name for name in draw if name not in ("seed", "split_hash")]
-
-    def of(method: str) -> "pd.Series":
-        groups = frame[frame.method == method].groupby(problem, dropna=False, sort=False)
-        rows = [choose_setting(group, draw).rows for _, group in groups] or [frame[:0]]
-        return pd.concat(rows).groupby(draw, dropna=False)[value].mean()
-
-    of_a, of_b = of(a), of(b)
+    of_a, of_b = (_by_draw(frame, method, value) for method in (a, b))
     differences = scale * (of_a - of_b).dropna().to_numpy()
     if len(differences) < 2:
         return None
@@ -510,6 +513,13 @@ def _taken_for(counts: np.ndarray | None, c: int, names: Sequence[str]) -> str:
     return f"{names[wrong.argmax()]} ({wrong.max() / counts[c].sum():.0%})" if wrong.any() else ""
 
 # %% ../../nbs/runs/43_tables.ipynb #49a90f0b
+def _one_problem(frame: "pd.DataFrame") -> None:
+    problems = frame[[name for name in ("dataset", "encoder", "shots") if name in frame]].drop_duplicates()
+    need(
+        len(problems) == 1, f"{len(problems)} data sets, encoders or numbers of shots: keep the rows of one."
+    )
+
+
 def per_class_table(
     frame: "pd.DataFrame", method: str = "", over: str = "zero-shot", root="runs", most: int = 5
 ) -> Cells:
@@ -518,10 +528,7 @@ def per_class_table(
     `frame`: rows of one data set, encoder and number of shots. Without `method` the one with the highest mean
     accuracy. Means over the seeds, from the answers below `root`, else from `per_class_accuracy`. `ValueError` for
     several data sets or numbers of shots, and for a method without rows."""
-    problems = frame[[name for name in ("dataset", "encoder", "shots") if name in frame]].drop_duplicates()
-    need(
-        len(problems) == 1, f"{len(problems)} data sets, encoders or numbers of shots: keep the rows of one."
-    )
+    _one_problem(frame)
     method = method or str(frame.groupby("method").accuracy.mean().idxmax())
     found = {}
     for name in (over, method):
@@ -531,11 +538,8 @@ def per_class_table(
     base, (accuracy, counts, names) = found[over][0], found[method]
     lines = [["class", over, method, "difference", f"{method} takes it for"]]
     for c in np.argsort(accuracy, kind="stable")[:most]:
-        numbers = [
-            f"{100 * base[c]:.1f}",
-            f"{100 * accuracy[c]:.1f}",
-            f"{100 * (accuracy[c] - base[c]):+.1f}",
-        ]
+        of_class = 100 * np.array([base[c], accuracy[c]])
+        numbers = [f"{of_class[0]:.1f}", f"{of_class[1]:.1f}", f"{np.diff(of_class)[0]:+.1f}"]
         lines.append([names[c], *numbers, _taken_for(counts, c, names)])
     return Cells(lines)
 
