@@ -184,10 +184,18 @@ def tsne(clouds: Sequence[np.ndarray], seed: int = 0) -> list[np.ndarray]:
     return np.split(xy, np.cumsum([len(cloud) for cloud in clouds])[:-1])
 
 
+def _told_apart(xy: np.ndarray, stars: np.ndarray, names: Sequence[str]) -> list[str]:
+    "The names of the stars; where all stars lie in one heap a single word for them."
+    if np.ptp(stars, axis=0).max() > 0.2 * np.ptp(xy, axis=0).max():
+        return list(names)
+    return [f"{len(stars)} texts"] + [""] * (len(stars) - 1)
+
+
 def plot_tsne(spaces: dict[str, tuple], label, class_names: Sequence[str], most: int = 300, seed: int = 0):
     """Figure 1: images as dots coloured by class, texts as stars with names, a t-SNE for each space; the figure.
 
-    `spaces`: title -> (image (n, d), text (C, d)); `label` (n,); at most `most` images, drawn with `seed`."""
+    `spaces`: title -> (image (n, d), text (C, d)); `label` (n,); at most `most` images, drawn with `seed`. Texts that
+    lie in one heap get one label."""
     import matplotlib.pyplot as plt
 
     keep = _some(len(label), most, seed)
@@ -196,7 +204,7 @@ def plot_tsne(spaces: dict[str, tuple], label, class_names: Sequence[str], most:
     fig, axs = plt.subplots(1, len(spaces), **size)
     for ax, (title, (images, texts)) in zip(axs[0], spaces.items()):
         xy, stars = tsne([np.asarray(images)[keep], texts], seed)
-        _panel(ax, xy, label, stars, names, title, equal=False)
+        _panel(ax, xy, label, stars, _told_apart(xy, stars, names), title, equal=False)
         ax.set(xticks=[], yticks=[])
     fig.suptitle("t-SNE, a map for each panel: distances between islands mean nothing", fontsize=9)
     return fig

@@ -640,7 +640,7 @@ def complexity_table(rows: Any, N: int, C: int, d: int, batch: int = 8) -> Cells
     """Computed cost of each method, and beside it what was measured: n_parameters, bytes, seconds.
 
     `rows`: names of methods, fitted classifiers, or result rows of one problem (a list or a frame). Methods without
-    a formula are left out. Seconds are those of runs fitted by themselves (fitted_together 1, or not said)."""
+    a formula are left out. Seconds are those of runs fitted by themselves (fitted_together 1)."""
     listed = [_as_row(one) for one in (rows.to_dict("records") if hasattr(rows, "to_dict") else rows)]
     head = ["method", "parameters", "measured", "a step", "an answer", "stored", "measured", "seconds"]
     lines = [head]
@@ -648,7 +648,7 @@ def complexity_table(rows: Any, N: int, C: int, d: int, batch: int = 8) -> Cells
         if name not in _COSTS:
             continue
         mine = [row for row in listed if row["registered_as"] == name]
-        alone = [row for row in mine if row.get("fitted_together", 1) == 1]
+        alone = [row for row in mine if row.get("fitted_together") == 1]
         cost, seconds = complexity(name, N, C, d, batch), _mean_of(alone, "seconds")
         counted = [cost.parameters, _mean_of(mine, "n_parameters"), cost.step, cost.answer]
         stored = [
