@@ -395,11 +395,12 @@ _publish(
 
 # %% ../../nbs/runs/42_published.ipynb #b9fd9776
 def needed() -> list[dict[str, Any]]:
-    """What each published number needs: table, row, column, published, and `where`, what ledger rows must have.
+    """What each published number needs: table, row, column, published, `value`, the ledger column that is compared,
+    and `where`, what ledger rows must have.
 
     Of several data sets in `where` all are needed. Rows that have no counterpart here are left out."""
     return [
-        dict(table=table.name, row=row, column=column, published=number)
+        dict(table=table.name, row=row, column=column, published=number, value=table.value)
         | dict(where=where | {table.row_field: table.ours[row]})
         for table in PUBLISHED.values()
         for row, numbers in table.rows.items()
