@@ -128,15 +128,17 @@ def choose_setting(rows: "pd.DataFrame", draw: Sequence[str] = ("seed", "dataset
     Each draw once, the last time it was measured. `ValueError` for a mix of stand-in and real rows."""
     keys = [json.dumps(setting_of(row), sort_keys=True, default=str) for row in rows.to_dict("records")]
     draw = [name for name in draw if name in rows]
-    when = rows["at"] if "at" in rows else np.arange(len(rows))
-    ordered = rows.assign(_key=keys, _when=when).sort_values("_when", kind="stable")
+    ordered = rows.assign(_key=keys)
+    if "at" in rows:
+        ordered = ordered.sort_values("at", kind="stable", na_position="first")
+    ordered["_place"] = np.arange(len(ordered))
     ranked = []
     for key, group in ordered.groupby("_key", sort=False):
         draws = group.drop_duplicates(draw, keep="last") if draw else group.tail(1)
-        ranked.append((_own(json.loads(key)), len(draws), group["_when"].iloc[-1], key, draws))
+        ranked.append((_own(json.loads(key)), len(draws), group["_place"].iloc[-1], key, draws))
     *_, key, best = max(ranked, key=lambda entry: entry[:3])
     _of_one_kind(best)
-    return Chosen(best.drop(columns=["_key", "_when"]), setting_text(json.loads(key)), len(ranked) - 1)
+    return Chosen(best.drop(columns=["_key", "_place"]), setting_text(json.loads(key)), len(ranked) - 1)
 
 # %% ../../nbs/runs/43_tables.ipynb #1ca0dc2f
 def _measured(frame: "pd.DataFrame", where: dict[str, Any], value: str) -> Chosen | None:
