@@ -13,7 +13,7 @@ import os
 import warnings
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import Any, Callable, ClassVar, Iterable, Iterator, Sequence
 import numpy as np
 
 import cmm_nb
-from ..core import content_hash, few_threads, file_hash, l2norm, need, pick, pick_device
+from ..core import content_hash, few_threads, file_hash, l2norm, need, pick, pick_device, stand_ins
 from ..registry import Registry
 
 # %% ../../nbs/clip/07_encoders.ipynb #1954abd8
@@ -145,6 +145,7 @@ class Encoder:
     preprocess: Any = None
     device: str = "cpu"
     precision: str = "fp32"
+    stand_in: bool = False  # another one in its place, for a rehearsal
 
     # -- the family, before anything is loaded
 
@@ -437,6 +438,13 @@ class OpenClip(Encoder):
         return cls(name, pretrained, model.eval(), tokenizer, preprocess, device, precision)
 
 # %% ../../nbs/clip/07_encoders.ipynb #4bbd6301
+def _under_the_name(own: Encoder, name: str, pretrained: str | None) -> Encoder:
+    "The encoder `own` in the place of another; what it has encoded already, under any name, stays encoded."
+    deputy = replace(own, name=name, pretrained=pretrained or "", stand_in=True)
+    deputy.__dict__["identity"] = own.identity
+    return deputy
+
+
 def load_encoder(
     name: str = "embedded", pretrained: str | None = None, device: str = "cpu", precision: str = "auto"
 ) -> Encoder:
@@ -449,4 +457,8 @@ def load_encoder(
     if precision == "auto":
         precision = "fp16" if device.startswith("cuda") else "fp32"
     pick(precision, PRECISIONS, "precision")
+    deputy = stand_ins().get("encoder")
+    if deputy and deputy != name:
+        own = family_of(deputy).load(deputy, None, device, precision)
+        return _under_the_name(own, name, pretrained)
     return family_of(name).load(name, pretrained, device, precision)

@@ -322,6 +322,10 @@ def _origin(
     )
     if images.notes:
         meta["notes"] = list(images.notes)
+    if images.class_ids:
+        meta["class_ids"] = list(images.class_ids)
+    if images.stand_in or encoder.stand_in:
+        meta["stand_in"] = True
     return meta
 
 # %% ../../nbs/clip/12_features.ipynb #c424d0ce

@@ -53,6 +53,10 @@ class Benchmark(DataSet):
     words: Callable[[str], str] = str  # the name of a class there to English words
     skip: tuple[str, ...] = ()  # class folders that are left out
 
+    @property
+    def in_folder(self) -> bool:
+        return True
+
 # %% ../../nbs/data/06_benchmarks.ipynb #2ec2c66e
 def roots(root=None) -> list[Path]:
     "The data folders that are searched: `root`, else CMM_DATA, else data/ here or one above."

@@ -239,6 +239,11 @@ class FileImages(Sequence):
     def hashes(self) -> list[str]:
         return file_hashes((str(self.file(i)) for i in range(len(self))), self.memo)
 
+    def sizes(self) -> np.ndarray:
+        "Bytes (n,) of each file, -1 for one that is not there; none is opened."
+        stamps = (_stamp(str(self.file(i))) for i in range(len(self)))
+        return np.array([stamp[1] if stamp else -1 for stamp in stamps], dtype=np.int64)
+
 # %% ../../nbs/data/05_files.ipynb #37e30c2b
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS hashes "

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['PARTS', 'DATASETS', 'SOURCES', 'count_parts', 'pixel_hash', 'Taken', 'ImageSet', 'DataSet', 'enter_dataset', 'source',
-           'dataset_name', 'load_dataset', 'cut', 'PixelImages', 'FewShotSplit', 'class_orders', 'few_shot_split']
+           'class_orders', 'thinned', 'dataset_name', 'load_dataset', 'cut', 'PixelImages', 'FewShotSplit',
+           'few_shot_split']
 
 # %% ../../nbs/data/03_images.ipynb #a9d4a955
 import inspect
@@ -14,7 +15,7 @@ from typing import Any, Callable, Sequence
 
 import numpy as np
 
-from ..core import content_hash, need, pick
+from ..core import content_hash, need, pick, stand_ins
 from ..registry import Registry
 
 # %% ../../nbs/data/03_images.ipynb #f3ab2f3e
@@ -78,6 +79,7 @@ class ImageSet:
     flip: bool = True  # does a mirrored image keep its class?
     notes: list[str] = field(default_factory=list)  # what was decided or left out while it was loaded
     class_ids: list[str] | None = None  # (C,) names that do not change with the wording, such as WordNet ids
+    stand_in: bool = False  # drawn for a rehearsal, in the place of real pictures
 
     def __post_init__(self):
         self.label = np.asarray(self.label, dtype=np.int64)
@@ -111,6 +113,15 @@ class ImageSet:
     def content(self) -> str:
         "Hash of all images, labels and class names; a set of files is read for it once."
         return content_hash(self.image_hashes(), self.label, self.class_names)
+
+    @cached_property
+    def outline(self) -> str:
+        """Hash of what can be known without opening a file: names, sizes, labels and parts.
+
+        It names a set in a plan, which must not read a hundred gigabytes. Sets that are no files: as `content`."""
+        if not hasattr(self.images, "sizes"):
+            return content_hash(self.content, self.split)
+        return content_hash(list(self.paths), self.images.sizes(), self.label, self.class_names, self.split)
 
     def take(self, rows, note: str = "") -> "ImageSet":
         "The same set with these rows only; `note` says why."
@@ -153,11 +164,17 @@ class DataSet:
         "The module that has the loading function."
         return self.load.__module__
 
+    @property
+    def in_folder(self) -> bool:
+        "Do its pictures lie in the data folder?"
+        return False
+
     def images(self, **options: Any) -> ImageSet:
         "The pictures; `ValueError` for an option that `load` does not have, and whatever `load` raises."
         _check_options(self.load, options, self.name)
         loaded = self.load(self, **options)
-        return replace(loaded, name=self.name, templates=self.templates, flip=self.flip)
+        own = dict(name=self.name, templates=self.templates, flip=self.flip)
+        return replace(loaded, **own, stand_in=self.in_folder and bool(stand_ins(options.get("root"))))
 
 
 def _check_options(load: Callable, options: dict[str, Any], name: str) -> None:
@@ -193,6 +210,28 @@ def _no_images(path: str) -> ImageSet:
         "A pack holds features and no images: use load_features('pack:PATH') or load_pack(PATH)."
     )
 
+# %% ../../nbs/data/03_images.ipynb #0ab6cc16
+def class_orders(label: np.ndarray, pool: np.ndarray, n_classes: int, seed: int) -> list[np.ndarray]:
+    "For each class its rows of `pool`, in a seeded order that depends on the seed, the class and those rows alone."
+    by_label = pool[np.argsort(label[pool], kind="stable")]
+    sizes = np.bincount(label[pool], minlength=n_classes)
+    by_class = np.split(by_label, np.cumsum(sizes)[:-1])
+    return [np.random.default_rng([seed, c]).permutation(rows) for c, rows in enumerate(by_class)]
+
+# %% ../../nbs/data/03_images.ipynb #3d8da37a
+def thinned(images: ImageSet, pool: int, seed: int = 0) -> ImageSet:
+    """The set with at most `pool` training images a class, drawn by `seed`; validation and test stay whole.
+
+    0 keeps all. Raises `ValueError` for a negative number."""
+    need(pool >= 0, f"pool must be 0 (all training images) or more, not {pool}.")
+    train = np.flatnonzero(images.split == "train")
+    orders = class_orders(images.label, train, len(images.class_names), seed) if pool else []
+    if not any(len(rows) > pool for rows in orders):
+        return images
+    others = np.flatnonzero(images.split != "train")
+    kept = np.sort(np.concatenate([others, *(rows[:pool] for rows in orders)]))
+    return images.take(kept, f"drawn from a pool of {pool} training images a class")
+
 # %% ../../nbs/data/03_images.ipynb #56669d97
 def dataset_name(name: str) -> str:
     """The name under which `name` is registered: an alias becomes the name it stands for, 'folder:PATH' stays.
@@ -204,19 +243,19 @@ def dataset_name(name: str) -> str:
     return DATASETS.canonical(kind)
 
 
-def load_dataset(name: str, root=None, **options: Any) -> ImageSet:
+def load_dataset(name: str, root=None, pool: int = 0, **options: Any) -> ImageSet:
     """The image set `name`: a registered name or alias, or 'folder:PATH', 'csv:PATH', 'hf:NAME'.
 
-    `root` is where its files lie (default: CMM_DATA, else data/). Raises `ValueError`, naming the known ones, for
+    `root` is where its files lie (default: CMM_DATA, else data/); `pool`: see `thinned`. Raises `ValueError`, naming the known ones, for
     another name or an option that the set does not have, and saying what to put where if the set is absent."""
     kind, colon, rest = str(name).partition(":")
     if root is not None:
         options["root"] = root
-    if not colon:
-        return DATASETS[kind].images(**options)
-    load = SOURCES[kind + colon]
-    _check_options(load, options, kind + colon)
-    return load(rest, **options)
+    if colon:
+        load = SOURCES[kind + colon]
+        _check_options(load, options, kind + colon)
+        return thinned(load(rest, **options), pool)
+    return thinned(DATASETS[kind].images(**options), pool)
 
 # %% ../../nbs/data/03_images.ipynb #7a65c09f
 def cut(label: np.ndarray, shares: dict[str, float], seed: int = 0) -> np.ndarray:
@@ -321,14 +360,6 @@ class FewShotSplit:
     def renumber(self, label: np.ndarray) -> np.ndarray:
         "Class numbers among the classes that take part: as they are when all do."
         return label if self.classes is None else np.searchsorted(self.classes, label)
-
-# %% ../../nbs/data/03_images.ipynb #0ab6cc16
-def class_orders(label: np.ndarray, pool: np.ndarray, n_classes: int, seed: int) -> list[np.ndarray]:
-    "For each class its rows of `pool`, in a seeded order that depends on the seed, the class and those rows alone."
-    by_label = pool[np.argsort(label[pool], kind="stable")]
-    sizes = np.bincount(label[pool], minlength=n_classes)
-    by_class = np.split(by_label, np.cumsum(sizes)[:-1])
-    return [np.random.default_rng([seed, c]).permutation(rows) for c, rows in enumerate(by_class)]
 
 # %% ../../nbs/data/03_images.ipynb #695052e6
 def _few(names: Sequence[str], counts: np.ndarray, which: np.ndarray, most: int = 3) -> str:
