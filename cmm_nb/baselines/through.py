@@ -722,6 +722,7 @@ def fit_deep_task(name: str, task: DeepTask, progress: bool = False, **settings)
     fitted = row.fit(task, progress, **settings)
     seconds = time.perf_counter() - start
     fitted.info.update(registered_as=row.name, settings=settings, seed=task.seed, seconds=seconds)
+    fitted.info.update(fitted_together=1)
     fitted.info.update(validation=task.validation, trained_pictures=len(task.y))
     return fitted
 

@@ -381,15 +381,15 @@ def imagenet_set(row: Benchmark, root=None, download: bool = False, max_pixels: 
     )
 
 # %% ../../nbs/data/06_benchmarks.ipynb #8c33106b
-def _read_arrays(row: Benchmark, root, download: bool, test: dict[str, Any]) -> list[Any]:
-    "torchvision's train and test part; `test` are the arguments for the latter."
+def _read_arrays(row: Benchmark, root, download: bool) -> list[Any]:
+    "torchvision's train and test part."
     import torchvision.datasets
 
     base, _ = locate(row, root, download)
     read = getattr(torchvision.datasets, row.torchvision)
     top = str(_torchvision_root(row, base))
     try:
-        return [read(top), read(top, **test)]
+        return [read(top), read(top, train=False)]
     except RuntimeError as error:
         first_line = str(error).splitlines()[0]
         raise ValueError(
@@ -411,14 +411,32 @@ def _from_arrays(row: Benchmark, parts: list[Any], pixels: np.ndarray, labels: s
 # %% ../../nbs/data/06_benchmarks.ipynb #b68828e8
 def array_set(row: Benchmark, root=None, download: bool = False) -> ImageSet:
     "CIFAR-10/100 or Fashion-MNIST through torchvision; `ValueError` when the files are absent or damaged."
-    parts = _read_arrays(row, root, download, dict(train=False))
+    parts = _read_arrays(row, root, download)
     return _from_arrays(row, parts, _pixels(parts), "targets")
 
 
+def _stl10_part(row: Benchmark, base: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
+    "Pixels (n, 96, 96, 3) and labels (n,) from 0 of a part; the files hold columns first, and labels from 1."
+    files = [base / f"{part}_{kind}.bin" for kind in "Xy"]
+    for file in files:
+        need(file.is_file(), f"{row.title}: {file.name} is not in {base}: {how_to_get(row)}.")
+    pixels, label = (np.fromfile(file, dtype=np.uint8) for file in files)
+    need(
+        len(label) and pixels.size == len(label) * 3 * 96 * 96,
+        f"{row.title} in {base} is incomplete or damaged ({part}_X.bin does not hold {len(label)} pictures): "
+        f"delete it; {how_to_get(row)}.",
+    )
+    return pixels.reshape(-1, 3, 96, 96).transpose(0, 3, 2, 1), label.astype(np.int64) - 1
+
+
 def stl10_set(row: Benchmark, root=None, download: bool = False) -> ImageSet:
-    "STL-10 through torchvision; `ValueError` when the files are absent or damaged."
-    parts = _read_arrays(row, root, download, dict(split="test"))
-    return _from_arrays(row, parts, _pixels(parts).transpose(0, 2, 3, 1), "labels")
+    "STL-10 from its binary files; `ValueError` when they are absent or damaged."
+    base, _ = locate(row, root, download)
+    parts = [_stl10_part(row, base, part) for part in ("train", "test")]
+    class_names = _lines(base / "class_names.txt", row.title)
+    split = np.repeat(["train", "test"], [len(label) for _, label in parts])
+    pixels, label = (np.concatenate(both) for both in zip(*parts))
+    return ImageSet(row.name, PixelImages(pixels), label, class_names, split)
 
 
 def _garment_words(name: str) -> str:

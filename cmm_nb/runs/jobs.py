@@ -20,7 +20,7 @@ from typing import Any, Iterable, Iterator, Sequence
 
 import cmm_nb
 from ..clip.encoders import family_of
-from ..core import content_hash, file_hash, need, optional_data, pick
+from ..core import content_hash, file_hash, need, optional_data, pick, stand_ins
 from ..data.images import DATASETS, dataset_name, load_dataset
 from .ledger import read_ledger
 from cmm_nb.runs.notebooks import (
@@ -43,7 +43,7 @@ _FIELDS = {
     "encoders": "embedded, or MODEL:WEIGHTS",
     "shots": "images per class",
     "seeds": "few-shot draws",
-    "methods": "names of methods, or [all]: every one that looks at features",
+    "methods": "names of methods; all, features or pictures stand for every one, or those that need these",
     "settings": "settings by method",
     "parameters": "other parameters of the notebook",
     "split": "axes that get a run for each value (shots, seeds, methods)",
@@ -266,11 +266,11 @@ def code_identity(notebook: Path) -> str:
 # %% ../../nbs/runs/40_jobs.ipynb #7bf4e810
 @cache
 def _data_identity(dataset: str) -> str:
-    """Hash of what `dataset` holds: a pack's file, or the content of a registered image set.
+    """Hash of what `dataset` holds: a pack's file, or the outline of a registered image set, for which none is opened.
 
     `ValueError`, with the way out, when it is not here."""
     if not dataset.startswith("pack:"):
-        return load_dataset(dataset).content
+        return load_dataset(dataset).outline
     file = dataset[5:]
     need(
         Path(file).is_file(),
@@ -343,12 +343,10 @@ def _dataset(name: str) -> str:
 
 
 def _methods(names: list[str]) -> list[str]:
-    "`[all]` is every method that looks at features."
-    if names != ["all"]:
-        return names
-    from cmm_nb.model.methods import feature_methods
+    "Names of methods with the words for several of them (`all`, `features`, `pictures`) written out."
+    from cmm_nb.model.methods import named_methods
 
-    return feature_methods()
+    return named_methods(names)
 
 # %% ../../nbs/runs/40_jobs.ipynb #bb4dcefc
 _PLACE = (
@@ -372,12 +370,17 @@ def _base(notebook: Path, parameters: dict[str, Any], defaults: dict[str, Any]) 
     dataset, encoder, weights = (parameters.get(key, "") for key in _PLACE)
     apart = (*_PLACE, *_IDLE, "settings", *_AXES)
     real, pack = uses(notebook, "load_features"), dataset.startswith("pack:")
+    targets = (
+        {"targets": list(map(_data_identity, map(_dataset, parameters.get("targets", []))))} if real else {}
+    )
     return dict(
         notebook=notebook_name(notebook),
         dataset=slug(dataset),
         data=_data_identity(dataset) if real and dataset else "",
         encoder="" if pack else encoder,
         weights="" if pack or not real else _weights_identity(encoder, weights),
+        **({"stand_ins": about} if (about := stand_ins()) else {}),
+        **(targets if parameters.get("targets") else {}),
         other={
             key: _content(value)
             for key, value in parameters.items()
@@ -557,6 +560,13 @@ def _by_status(root, by: str) -> dict[str, set[str]]:
     return {status: set(have[column][have.status == status]) for status in ("ok", "failed")}
 
 
+def _unhashed(notebook: Path, parameters: dict[str, Any]) -> Job:
+    "The job of a run whose data is not here: its cells have no hashes yet."
+    defaults = defaults_of(notebook)
+    given = {key: defaults[key] for key in (*_PLACE, *_AXES) if key in defaults} | parameters
+    return Job(notebook, given, tuple(_own(defaults | given)))
+
+
 def _one_data_set_each(grid: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for block in grid:
         for dataset in block.get("datasets", [None]):
@@ -584,7 +594,7 @@ def plan(
         except (ValueError, OSError) as error:
             lacks = todo.absent if block.get("optional") else todo.refused
             lacks.append((block.get("datasets", ["?"])[0], _one_line(error)))
-            todo.later += [Job(*run, ()) for run in _runs_of(block)]
+            todo.later += [_unhashed(*run) for run in _runs_of(block)]
             continue
         for job in jobs:
             every = {cell[by] for cell in job.cells}
@@ -630,6 +640,9 @@ def describe(todo: Plan, grid: Sequence[dict[str, Any]]) -> str:
         f"{todo.cells} cells: {todo.done} done, {todo.failed} failed before; "
         f"to do: {cells} cells in {runs} run{'s' * (runs != 1)}"
     )
+    waiting = sum(len(job.cells) for job in todo.later)
+    if waiting:
+        lines.append(f"{waiting} more cells in {len(todo.later)} runs wait for data that is not here")
     cost = list(_estimate(grid))
     if cost:
         lines.append(f"the grid's estimate, whole: {', '.join(cost)}")

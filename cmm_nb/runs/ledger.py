@@ -19,17 +19,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # %% ../../nbs/runs/38_ledger.ipynb #d26bf5c1
-_SIDE = ("per_class_accuracy",)  # too wide for a ledger; they stay in result.json
+def _short(value: Any) -> Any:
+    "A list of numbers to four places, which is plenty for the accuracy of a class; anything else as it is."
+    if isinstance(value, list):
+        return [round(one, 4) if isinstance(one, float) else one for one in value]
+    return value
 
 
 def _pack_entry(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Rows (flat dictionaries) as {'n', 'shared': values all rows agree on, 'columns': name -> list of n}.
-
-    The names in `_SIDE` are left out."""
-    names = dict.fromkeys(name for row in rows for name in row if name not in _SIDE)
+    "Rows (flat dictionaries) as {'n', 'shared': values all rows agree on, 'columns': name -> list of n}."
+    names = dict.fromkeys(name for row in rows for name in row)
     shared, columns = {}, {}
     for name in names:
-        values = [row.get(name) for row in rows]
+        values = [_short(row.get(name)) for row in rows]
         if all(value == values[0] for value in values):
             shared[name] = values[0]
         else:

@@ -61,7 +61,9 @@ def _serve(inlet: int, parent: int) -> None:
         return
     from ipykernel.kernelapp import IPKernelApp
 
-    IPKernelApp.launch_instance(["-f", name])
+    # matplotlib, imported before the fork, took a backend that draws into files only
+    inline = ["--matplotlib=inline", "--InlineBackend.figure_formats=retina"]
+    IPKernelApp.launch_instance(["-f", name, *(inline if "matplotlib" in sys.modules else [])])
 
 # %% ../../nbs/runs/41_workers.ipynb #97cbf3fc
 class _ForkedKernel:
@@ -392,6 +394,15 @@ def _good(job: Job, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def _reason(cell: dict[str, Any], outcome: dict[str, Any]) -> dict[str, str]:
+    "Why a cell has no row: what the notebook noted about its method and draw, else what became of the run."
+    for noted in outcome.get("failures", []):
+        if all(noted[key] == cell.get(key) for key in ("method", "shots", "seed")):
+            return dict(error=noted["error"], traceback=noted["traceback"])
+    why = outcome["error"] or "The notebook wrote no row for it."
+    return dict(error=why, traceback=outcome["traceback"])
+
+
 def _bad(job: Job, good: Sequence[dict[str, Any]], outcome: dict[str, Any]) -> list[dict[str, Any]]:
     "A row for each cell that got none, with the reason."
     answered = {row["cell"] for row in good}
@@ -400,13 +411,12 @@ def _bad(job: Job, good: Sequence[dict[str, Any]], outcome: dict[str, Any]) -> l
     }
     if "dataset" in place:
         place["dataset"] = slug(place["dataset"])
-    reason = outcome["error"] or "The notebook wrote no row for it."
-    failure = dict(status="failed", error=reason, traceback=outcome["traceback"])
     rows = []
     for cell in job.cells:
         if cell["key"] not in answered:
             about = {key: value for key, value in cell.items() if key not in ("key", "asked")}
-            rows.append(place | about | dict(cell=cell["key"], asked=cell["asked"]) | failure)
+            about |= dict(cell=cell["key"], asked=cell["asked"], status="failed")
+            rows.append(place | about | _reason(cell, outcome))
     return rows
 
 # %% ../../nbs/runs/41_workers.ipynb #2c2fe27f
@@ -418,6 +428,8 @@ def settle(ledger: Ledger, job: Job, out: Path, outcome: dict[str, Any], root="r
         rows = read_rows(out / "result.json")
     except ValueError as error:
         rows, outcome = [], outcome | dict(error=outcome["error"] or _one_line(error))
+    if (out / "failures.json").is_file():
+        outcome = outcome | dict(failures=read_rows(out / "failures.json"))
     good = _good(job, rows)
     bad = _bad(job, good, outcome)
     ledger.append(
@@ -436,7 +448,8 @@ def _report(job: Job, rows: int, failed: int, outcome: dict[str, Any]) -> str:
     "One line about a finished run."
     why = f"; but {outcome['error']}" if outcome["error"] else ""
     if failed:
-        why = f"; {failed} cell{'s' * (failed > 1)} FAILED: {outcome['error']}"
+        reason = outcome["error"] or "each with its reason in the ledger"
+        why = f"; {failed} cell{'s' * (failed > 1)} FAILED: {reason}"
     return f"{job}: {rows} rows, {outcome.get('run_seconds', 0):.1f} s{why}"
 
 
@@ -483,7 +496,8 @@ def run_one(notebook=None, root="runs", progress: bool = True, **parameters: Any
     notebook = notebook_path(notebook or MAIN)
     check_parameters(notebook, parameters)
     out = Path(parameters.get("out") or out_folder(notebook, parameters, root)).resolve()
-    (out / "result.json").unlink(missing_ok=True)
+    for name in ("result.json", "failures.json"):
+        (out / name).unlink(missing_ok=True)
     start, failure = time.perf_counter(), None
     try:
         return execute(notebook, out, parameters, progress)

@@ -153,6 +153,10 @@ def _run_one(args, given: dict) -> None:
     if _is_table(rows):
         print(format_table(table(rows)))
     print(f"\nreport: {out / 'report.html'}")
+    failures = read_rows(out / "failures.json") if (out / "failures.json").exists() else []
+    if failures:
+        lost = ", ".join(sorted({one["method"] for one in failures}))
+        raise RuntimeError(f"{len(failures)} fits failed ({lost}), the first: {failures[0]['error']}")
 
 
 def _is_table(rows: list[dict]) -> bool:
