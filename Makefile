@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test format bench lab docs notebooks sync clean
+.PHONY: help install run test rehearsal format bench lab docs notebooks sync clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,9 @@ format: install ## lay out notebooks and tools, and mend what the linter can men
 	$(BIN)/ruff check --fix nbs tools setup.py
 	$(BIN)/ruff format nbs tools setup.py
 	$(MAKE) sync
+
+rehearsal: install ## every grid of the papers on drawn stand-ins, then the report: counts the cells and figures that are filled
+	$(BIN)/python tools/rehearsal.py
 
 bench: install ## ratios measured in one run on this machine
 	$(BIN)/python tools/bench.py

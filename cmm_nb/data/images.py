@@ -173,7 +173,7 @@ class DataSet:
         "The pictures; `ValueError` for an option that `load` does not have, and whatever `load` raises."
         _check_options(self.load, options, self.name)
         loaded = self.load(self, **options)
-        own = dict(name=self.name, templates=self.templates, flip=self.flip)
+        own: dict[str, Any] = dict(name=self.name, templates=self.templates, flip=self.flip)
         return replace(loaded, **own, stand_in=self.in_folder and bool(stand_ins(options.get("root"))))
 
 
@@ -246,8 +246,9 @@ def dataset_name(name: str) -> str:
 def load_dataset(name: str, root=None, pool: int = 0, **options: Any) -> ImageSet:
     """The image set `name`: a registered name or alias, or 'folder:PATH', 'csv:PATH', 'hf:NAME'.
 
-    `root` is where its files lie (default: CMM_DATA, else data/); `pool`: see `thinned`. Raises `ValueError`, naming the known ones, for
-    another name or an option that the set does not have, and saying what to put where if the set is absent."""
+    `root` is where its files lie (default: CMM_DATA, else data/); `pool`: see `thinned`.
+    Raises `ValueError`, naming the known ones, for another name or an option that the set does not have, and saying
+    what to put where if the set is absent."""
     kind, colon, rest = str(name).partition(":")
     if root is not None:
         options["root"] = root

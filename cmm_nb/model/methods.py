@@ -151,7 +151,8 @@ def fit_many(
 
     `validation`: "judge" chooses settings with the validation images, "train" learns from them too. `like`: a fitted
     one of the same method, whose chosen settings are taken over instead of choosing. `info` of each result gets
-    settings, seed, seconds per task (a mean where `fitted_together` is above 1), what the validation images did and how many labelled pictures were trained on.
+    settings, seed, seconds per task (a mean where `fitted_together` is above 1), what the validation images did and
+    how many labelled pictures were trained on.
     Raises `ValueError` for an unknown method or setting, and for a method that needs pictures."""
     row = METHODS[name]
     need(row.needs == "features", f"{name} trains through the encoder: give it pictures, with fit_deep.")
