@@ -547,6 +547,12 @@ class OpenClip(Encoder):
         tokenizer = open_clip.get_tokenizer(_listed_name(name))
         return cls(name, whose, towers, tokenizer, preprocess, device, precision)
 
+    @cached_property
+    def identity(self) -> str:
+        "As of any encoder, and with it whether the activation is QuickGELU."
+        quick = any(type(module).__name__ == "QuickGELU" for module in self.model.modules())
+        return content_hash(super().identity, "QuickGELU") if quick else super().identity
+
 # %% ../../nbs/clip/07_encoders.ipynb #4bbd6301
 def load_encoder(
     name: str = "embedded", pretrained: str | None = None, device: str = "cpu", precision: str = "auto"
