@@ -4,17 +4,19 @@
 
 # %% auto #0
 __all__ = ['PRECISIONS', 'ENCODERS', 'EMBEDDED', 'EMBEDDED_FILES', 'batches', 'prefetch', 'transform_hash', 'trim', 'embed',
-           'Encoder', 'encoder_family', 'family_of', 'quiet', 'Embedded', 'OpenClip', 'load_encoder']
+           'Encoder', 'encoder_family', 'family_of', 'quiet', 'Embedded', 'openai_files', 'openai_model',
+           'activation_of', 'OpenClip', 'load_encoder']
 
 # %% ../../nbs/clip/07_encoders.ipynb #ba4e4036
 import contextlib
 import logging
 import os
 import warnings
+import zipfile
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any, Callable, ClassVar, Iterable, Iterator, Sequence
@@ -127,6 +129,17 @@ def embed(
         for landed, rows in flying:
             yield landed, _as_array(rows)
 
+# %% ../../nbs/clip/07_encoders.ipynb #65558de3
+@cache
+def _hash_of_state(path: str, size: int, changed: int) -> str:
+    return file_hash(path)
+
+
+def _hash_once(file) -> str:
+    "SHA-256 of a file; read again only when its size or its time of change is another."
+    about = Path(file).stat()
+    return _hash_of_state(str(Path(file).resolve()), about.st_size, about.st_mtime_ns)
+
 # %% ../../nbs/clip/07_encoders.ipynb #acd1aaad
 @dataclass
 class Encoder:
@@ -167,7 +180,7 @@ class Encoder:
     def weights_identity(cls, name: str, pretrained: str | None) -> str:
         "What stands for the weights before they are loaded: the hash of their file, or their tag."
         if pretrained and Path(pretrained).is_file():
-            return file_hash(pretrained, 16)
+            return _hash_once(pretrained)[:16]
         return f"tag {pretrained or ''}"
 
     @classmethod
@@ -386,32 +399,132 @@ def _downloaded(name: str, pretrained: str) -> bool:
         return True
     return (Path.home() / ".cache" / "clip" / Path(about.get("url") or "none").name).is_file()
 
+# %% ../../nbs/clip/07_encoders.ipynb #f678679a
+@cache
+def openai_files() -> dict[str, str]:
+    "SHA-256 of the files that OpenAI published, and the open_clip model that each is of."
+    import open_clip
+
+    models = open_clip.list_pretrained_models_by_tag("openai")
+    files = {name: Path(open_clip.get_pretrained_url(name, "openai")) for name in models}
+    return {file.parent.name: name for name, file in files.items() if not name.endswith("-quickgelu")}
+
+
+def openai_model(file) -> str | None:
+    "The open_clip model whose official OpenAI weights this file is, whatever it is called; None for any other file."
+    return openai_files().get(_hash_once(file))
+
+# %% ../../nbs/clip/07_encoders.ipynb #30468a07
+def _quick_twins() -> dict[str, str]:
+    "The names in open_clip that end in -quickgelu and have a plain twin, and the twin's name."
+    import open_clip
+
+    known = open_clip.list_models()
+    return {f"{name}-quickgelu": name for name in known if f"{name}-quickgelu" in known}
+
+
+def activation_of(name: str) -> tuple[str, str]:
+    """The model without its activation, and which one the name asks for.
+
+    'quickgelu' or 'gelu' as the name says, 'unsaid' for a model that has both, 'only' for one that has no choice."""
+    twins = _quick_twins()
+    if name in twins:
+        return twins[name], "quickgelu"
+    plain = name.removesuffix("-gelu")
+    if plain not in twins.values():
+        return name, "only"
+    return plain, "unsaid" if plain == name else "gelu"
+
+
+def _listed_name(name: str) -> str:
+    "What open_clip calls it: the name without our -gelu."
+    model, asked = activation_of(name)
+    return model if asked == "gelu" else name
+
+
+def _check_file(name: str, file: str) -> None:
+    "`ValueError` for OpenAI's weights of another model, and for a file whose activation nobody has named."
+    model, asked = activation_of(name)
+    of = openai_model(file)
+    need(of in (None, model), f"{file} is OpenAI's {of}, not {name}: ask for {of}.")
+    need(not of or asked != "gelu", f"{file} is OpenAI's {of}, which has QuickGELU, not GELU: ask for {of}.")
+    need(
+        of or asked != "unsaid",
+        f"{file} may be trained with GELU or with QuickGELU, and {name} comes with both: ask for {name}-quickgelu "
+        f"(OpenAI's activation; on the command line --quick-gelu yes) or {name}-gelu (plain; --quick-gelu no).",
+    )
+
+# %% ../../nbs/clip/07_encoders.ipynb #0ccfec54
+def _is_archive(file) -> bool:
+    "Is this a TorchScript archive?"
+    if not zipfile.is_zipfile(file):
+        return False
+    with zipfile.ZipFile(file) as parts:
+        return any(part.endswith("/constants.pkl") for part in parts.namelist())
+
+
+def _parameters_of(archive) -> dict:
+    "The state dict of a TorchScript archive in float32, without OpenAI's three sizes."
+    import torch
+
+    state = torch.jit.load(archive, map_location="cpu").state_dict()
+    sizes = ("input_resolution", "context_length", "vocab_size")
+    kept = {name: value for name, value in state.items() if name not in sizes}
+    return {name: value.float() if value.is_floating_point() else value for name, value in kept.items()}
+
+
+def _open_clip_model(model: str, pretrained: str | None, device: str, quick_gelu: bool) -> tuple[Any, Any]:
+    "A model of open_clip and its image transform; `pretrained`: a tag, a file of either form, or None for untrained."
+    import open_clip
+
+    archive = pretrained if pretrained and Path(pretrained).is_file() and _is_archive(pretrained) else None
+    source = dict(pretrained=None, pretrained_text=False) if archive else dict(pretrained=pretrained)
+    with quiet(), _unfilled() if pretrained else contextlib.nullcontext():
+        made, _, preprocess = open_clip.create_model_and_transforms(
+            model, **source, device=device, force_quick_gelu=quick_gelu
+        )
+        if archive:
+            made.load_state_dict(_parameters_of(archive))
+    return made.eval(), preprocess
+
 # %% ../../nbs/clip/07_encoders.ipynb #2d4ec2cb
 @encoder_family("open_clip")
 class OpenClip(Encoder):
-    "Any model of open_clip. `pretrained`: one of its tags, a local weights file, or 'random'."
+    """Any model of open_clip. `pretrained`: one of its tags, a local weights file, or 'random'.
+
+    NAME-gelu is NAME with plain GELU, for models that open_clip also has as NAME-quickgelu."""
 
     @classmethod
     def names(cls) -> list[str]:
         import open_clip
 
-        return open_clip.list_models()
+        return open_clip.list_models() + [f"{name}-gelu" for name in _quick_twins().values()]
+
+    @classmethod
+    def _tags(cls, name: str) -> list[str]:
+        import open_clip
+
+        tags = open_clip.list_pretrained_tags_by_model(_listed_name(name))
+        return [tag for tag in tags if tag != "openai" or activation_of(name)[1] != "gelu"]
 
     @classmethod
     def check(cls, name: str, pretrained: str | None) -> None:
-        import open_clip
-
-        tags = open_clip.list_pretrained_tags_by_model(name)
+        tags = cls._tags(name)
         listed = f"one of its tags ({', '.join(tags)}), " if tags else ""
         ways = f"{listed}a local weights file, or 'random' for an untrained model"
         need(pretrained, f"Encoder {name} needs pretrained=: {ways}.")
-        known = pretrained in tags or pretrained == "random" or Path(pretrained).is_file()
-        need(known, f"{pretrained!r} is no weights tag of {name} and no file: give {ways}.")
+        if pretrained in tags or pretrained == "random":
+            return
+        need(
+            Path(pretrained).is_file(),
+            f"{pretrained!r} is no weights tag of {name} and no file: give {ways}.",
+        )
+        _check_file(name, pretrained)
 
     @classmethod
     def missing(cls, name: str, pretrained: str | None) -> str:
         here = not pretrained or pretrained == "random" or Path(pretrained).is_file()
-        if here or _downloaded(name, pretrained):
+        if here or _downloaded(_listed_name(name), pretrained):
             return ""
         return (
             "not on this machine: the first run fetches them where there is a network; "
@@ -423,19 +536,23 @@ class OpenClip(Encoder):
         import open_clip
 
         cls.check(name, pretrained)
-        untrained = pretrained == "random"
-        openai = "openai" in Path(pretrained).name.lower()
+        by_tag = pretrained in cls._tags(name) or pretrained == "random"
+        whose = "openai" if not by_tag and openai_model(pretrained) else pretrained
+        weights = None if pretrained == "random" else pretrained
         try:
-            with quiet(), contextlib.nullcontext() if untrained else _unfilled():
-                model, _, preprocess = open_clip.create_model_and_transforms(
-                    name, pretrained=None if untrained else pretrained, device=device, force_quick_gelu=openai
-                )
+            towers, preprocess = _open_clip_model(_listed_name(name), weights, device, whose == "openai")
         except Exception as error:
             raise ValueError(_explain(error, name, pretrained)) from error
-        if openai:
-            _check_quickgelu(model, name)
-        tokenizer = open_clip.get_tokenizer(name)
-        return cls(name, pretrained, model.eval(), tokenizer, preprocess, device, precision)
+        if whose == "openai":
+            _check_quickgelu(towers, name)
+        tokenizer = open_clip.get_tokenizer(_listed_name(name))
+        return cls(name, whose, towers, tokenizer, preprocess, device, precision)
+
+    @cached_property
+    def identity(self) -> str:
+        "As of any encoder, and with it whether the activation is QuickGELU."
+        quick = any(type(module).__name__ == "QuickGELU" for module in self.model.modules())
+        return content_hash(super().identity, "QuickGELU") if quick else super().identity
 
 # %% ../../nbs/clip/07_encoders.ipynb #4bbd6301
 def _under_the_name(own: Encoder, name: str, pretrained: str | None) -> Encoder:
