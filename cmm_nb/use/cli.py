@@ -249,12 +249,22 @@ def with_activation(encoder: str, quick_gelu: str | None) -> str:
 
 
 def _encoder_of(file, encoder: str | None, quick_gelu: str | None) -> str | None:
-    "The encoder for a classifier's file when one of the options is given; None for the one that the file names."
-    if quick_gelu and not encoder:
-        from cmm_nb.use.model_file import read_model
+    """The encoder for a classifier's file when one of the options is given; None for the one that the file names.
 
-        encoder = (read_model(file)[0]["encoder"] or {}).get("name")
-    return with_activation(encoder, quick_gelu) if encoder else None
+    `ValueError` when the file names an activation and `--quick-gelu` the other."""
+    if encoder or not quick_gelu:
+        return with_activation(encoder, quick_gelu) if encoder else None
+    from cmm_nb.use.model_file import read_model
+
+    card = read_model(file)[0]["encoder"]
+    if not card:
+        return None
+    named, wanted = card["name"], with_activation(card["name"], quick_gelu)
+    need(
+        wanted == named or not named.endswith(("-quickgelu", "-gelu")),
+        f"{file} was fitted with {named}: leave --quick-gelu out.",
+    )
+    return wanted
 
 # %% ../../nbs/use/49_cli.ipynb #2227b909
 def _check_writable(file: Path) -> None:
