@@ -487,6 +487,13 @@ def _open_clip_model(model: str, pretrained: str | None, device: str, quick_gelu
             made.load_state_dict(_parameters_of(archive))
     return made.eval(), preprocess
 
+# %% ../../nbs/clip/07_encoders.ipynb #fbdab3b3
+def _tag_is_quick(name: str, tag: str | None) -> bool:
+    "Were the weights of this tag trained with QuickGELU? open_clip's list says so; for a plain name it only warns."
+    import open_clip
+
+    return bool((open_clip.get_pretrained_cfg(_listed_name(name), tag) or {}).get("quick_gelu"))
+
 # %% ../../nbs/clip/07_encoders.ipynb #2d4ec2cb
 @encoder_family("open_clip")
 class OpenClip(Encoder):
@@ -505,7 +512,7 @@ class OpenClip(Encoder):
         import open_clip
 
         tags = open_clip.list_pretrained_tags_by_model(_listed_name(name))
-        return [tag for tag in tags if tag != "openai" or activation_of(name)[1] != "gelu"]
+        return [tag for tag in tags if activation_of(name)[1] != "gelu" or not _tag_is_quick(name, tag)]
 
     @classmethod
     def check(cls, name: str, pretrained: str | None) -> None:
@@ -539,11 +546,14 @@ class OpenClip(Encoder):
         by_tag = pretrained in cls._tags(name) or pretrained == "random"
         whose = "openai" if not by_tag and openai_model(pretrained) else pretrained
         weights = None if pretrained == "random" else pretrained
+        quick = by_tag and _tag_is_quick(name, pretrained)
         try:
-            towers, preprocess = _open_clip_model(_listed_name(name), weights, device, whose == "openai")
+            towers, preprocess = _open_clip_model(
+                _listed_name(name), weights, device, quick or whose == "openai"
+            )
         except Exception as error:
             raise ValueError(_explain(error, name, pretrained)) from error
-        if whose == "openai":
+        if quick or whose == "openai":
             _check_quickgelu(towers, name)
         tokenizer = open_clip.get_tokenizer(_listed_name(name))
         return cls(name, whose, towers, tokenizer, preprocess, device, precision)

@@ -24,7 +24,7 @@ from ..gap.measures import centroid_distance
 from ..metrics import evaluate, log_softmax
 from ..model.methods import fit_many
 from ..model.paper import without_fusion
-from ..model.tasks import Fitted, Task, pack_task
+from ..model.tasks import Fitted, Task
 
 # %% ../../nbs/runs/36_results.ipynb #eee10bde
 _FROM_THE_PACK = ("pretrained", "weights_hash", "templates", "templates_hash")
