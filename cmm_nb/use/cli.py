@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['COMMANDS', 'GROUPS', 'parse_setting', 'arg', 'flag', 'command', 'parser', 'batch', 'ledger', 'report',
            'with_activation', 'fit', 'predictions', 'predict_csv', 'predict', 'gap', 'cache_ls', 'cache_verify',
-           'cache_prune', 'data_list', 'data_get', 'data_check', 'main']
+           'cache_prune', 'data_list', 'data_check', 'main']
 
 # %% ../../nbs/use/49_cli.ipynb #358277cd
 import argparse
@@ -703,73 +703,11 @@ def data_list(args) -> None:
     print(format_table(lines))
     print("\nand folder:PATH, csv:PATH, hf:NAME, pack:PATH")
 
-# %% ../../nbs/use/49_cli.ipynb #45df4515
-@command(
-    "data get",
-    "fetch a data set where torchvision can, else say which files to bring and where to put them",
-    arg("name", "a data set's name"),
-    arg("--root", "data folder (default: CMM_DATA, else data)"),
-    flag("--yes", "do not ask"),
-)
-def data_get(args) -> int:
-    "Fetch a data set after its licence was shown; 1 when that has to be done by hand."
-    from cmm_nb.data.benchmarks import Benchmark, fetch, is_here, what_to_bring
-    from cmm_nb.data.images import DATASETS
-
-    row = DATASETS[args.name]
-    if not isinstance(row, Benchmark):
-        print(f"{row.name} needs no download: it comes with an installed package.")
-        return 0
-    print("\n".join(what_to_bring(row)))
-    if is_here(row, args.root):
-        print("It is here already.")
-        return 0
-    if row.manual or not row.torchvision:
-        return 1
-    if not args.yes and sys.stdin.isatty() and input("Fetch it? [y/N] ").strip().lower() not in ("y", "yes"):
-        return 1
-    fetch(row, args.root)
-    print(f"{row.name} is here; its health: cmm data check {row.name}")
-    return 0
-
-# %% ../../nbs/use/49_cli.ipynb #3c7952ac
-def _lacking_for_tables() -> Iterator[tuple[str, str, str, bool]]:
-    "(grid, 'data' or 'weights', name, is it here) of all that the papers' grids ask for."
-    from cmm_nb.data.benchmarks import is_here
-    from cmm_nb.data.images import DATASETS
-    from cmm_nb.runs import jobs
-
-    for grid in ("table1", "table2", "table3", "table4", "ablation", "stl10"):
-        loaded = jobs.load_grid(grid)
-        named = [name for block in loaded for name in jobs.named_data(block)]
-        for name in dict.fromkeys(named):
-            yield grid, "data", name, is_here(DATASETS[name])
-        for text in dict.fromkeys(text for block in loaded for text in block.get("encoders", [])):
-            yield grid, "weights", text, not jobs.missing_weights(text)
-
-
-def _check_tables() -> int:
-    "Print what is missing for which table of the papers; 1 when something is."
-    found = list(_lacking_for_tables())
-    for grid in dict.fromkeys(one[0] for one in found):
-        of_grid = [one for one in found if one[0] == grid]
-        print(f"{grid}: {sum(one[3] for one in of_grid)} of {len(of_grid)} here")
-        for kind in ("data", "weights"):
-            gone = [name for _, of_kind, name, here in of_grid if of_kind == kind and not here]
-            if gone:
-                print(f"  missing {kind}: {', '.join(gone)}")
-    if all(one[3] for one in found):
-        return 0
-    print(
-        "\nnext: cmm data get NAME; weights are fetched by the first run, or named MODEL:FILE in a grid's encoders"
-    )
-    return 1
-
 # %% ../../nbs/use/49_cli.ipynb #3480d222
 @command(
     "data check",
-    "counts per part and class, unreadable files, copies, hash; without a name: what the papers' tables still lack",
-    arg("name", "a data set's name, folder:PATH or csv:PATH", nargs="?"),
+    "counts per part and class, unreadable files, copies across parts, hash",
+    arg("name", "a data set's name, folder:PATH or csv:PATH"),
     arg("--root", "data folder (default: CMM_DATA, else data)"),
     arg("--split", "another split file"),
     arg("--missing", "for listed files that are not there", choices=["error", "drop"]),
@@ -781,8 +719,6 @@ def data_check(args) -> int:
     from cmm_nb.data.files import check_images, format_report
     from cmm_nb.data.images import load_dataset
 
-    if not args.name:
-        return _check_tables()
     given = {name: getattr(args, name) for name in ("root", "split", "missing")}
     images = load_dataset(args.name, **{name: value for name, value in given.items() if value is not None})
     report = check_images(images, decode=not args.quick)
