@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['COOP_HOME', 'EUROSAT_COOP', 'first_folder', 'Benchmark', 'roots', 'fetchable', 'how_to_get', 'BrokenDownload',
-           'download', 'fetch', 'locate', 'is_here', 'place_of_fetched', 'place_found', 'card', 'split_missing',
-           'ByHand', 'steps_by_hand', 'split_path', 'listed_set', 'coop_set', 'official_set', 'class_folder_set',
-           'spaces', 'lower_words', 'camel_words', 'eurosat_set', 'aircraft_set', 'imagenet_names', 'columns',
-           'imagenet_set', 'array_set', 'stl10_set', 'hub_set']
+           'download', 'fetch', 'locate', 'is_here', 'place_of_fetched', 'place_found', 'hides_fetched', 'card',
+           'split_missing', 'ByHand', 'steps_by_hand', 'split_path', 'listed_set', 'coop_set', 'official_set',
+           'class_folder_set', 'spaces', 'lower_words', 'camel_words', 'eurosat_set', 'aircraft_set', 'imagenet_names',
+           'columns', 'imagenet_set', 'array_set', 'stl10_set', 'hub_set']
 
 # %% ../../nbs/data/06_benchmarks.ipynb #9d64896a
 import contextlib
@@ -225,6 +225,13 @@ def place_found(row: Benchmark, root=None) -> Path | None:
     return next((pictures for _, pictures in _places(row, root) if pictures.is_dir()), None)
 
 
+def hides_fetched(row: Benchmark, root=None) -> Path | None:
+    "A folder of pictures that is here, and is read before the one that `fetch` makes."
+    made, found = place_of_fetched(row, root), place_found(row, root)
+    places = [pictures for _, pictures in _places(row, root)]
+    return found if found and places.index(found) < places.index(made) else None
+
+
 def card(row: DataSet, root=None) -> str:
     "What a set is, in lines: title, licence, home, and where it lies or will lie."
     lines = [("title", row.title or row.name), ("licence", row.licence), ("home", row.home or "not stated")]
@@ -232,7 +239,7 @@ def card(row: DataSet, root=None) -> str:
         found = place_found(row, root)
         if found:
             lines.append(("here", str(found)))
-        if fetchable(row):
+        if fetchable(row) and not hides_fetched(row, root) and found != place_of_fetched(row, root):
             lines.append(("fetched to", str(place_of_fetched(row, root))))
     return "\n".join(f"{name:11s} {text}" for name, text in lines)
 
@@ -274,41 +281,34 @@ def _unpacked(archive: str, folder: str) -> tuple[str, ...]:
     return f"mkdir -p {folder}", how
 
 
-def _test_part(home: str, archive: str, folder: str, pictures: str, classes: str) -> ByHand:
-    "One archive that holds a folder of class folders."
-    return ByHand(home, (archive,), _unpacked(archive, folder), (f"{folder}/{pictures}/{classes}/",))
+def _test_part(home: str, archive: str, folder: str, inside: str) -> ByHand:
+    "One archive that holds a folder of class folders, and is unpacked into `folder`."
+    return ByHand(home, (archive,), _unpacked(archive, folder), (f"{folder}/{inside}/",))
 
-
+# %% ../../nbs/data/06_benchmarks.ipynb #910559c7
 _BY_HAND = {
     "imagenetv2": _test_part(
         "github.com/modestyachts/ImageNetV2",
         "imagenetv2-matched-frequency.tar.gz",
         "imagenetv2",
-        "imagenetv2-matched-frequency-format-val",
-        "<0 to 999>",
+        "imagenetv2-matched-frequency-format-val/<0 to 999>",
     ),
     "imagenet_sketch": _test_part(
         "github.com/HaohanWang/ImageNet-Sketch",
         "ImageNet-Sketch.zip",
         "imagenet-sketch",
-        "sketch",
-        "<WordNet id>",
+        "sketch/<WordNet id>",
     ),
     "imagenet_a": _test_part(
         "github.com/hendrycks/natural-adv-examples",
         "imagenet-a.tar",
         "imagenet-adversarial",
-        "imagenet-a",
-        "<WordNet id>",
+        "imagenet-a/<WordNet id>",
     ),
     "imagenet_r": _test_part(
-        "github.com/hendrycks/imagenet-r",
-        "imagenet-r.tar",
-        "imagenet-rendition",
-        "imagenet-r",
-        "<WordNet id>",
+        "github.com/hendrycks/imagenet-r", "imagenet-r.tar", "imagenet-rendition", "imagenet-r/<WordNet id>"
     ),
-    "ucf101": _test_part(COOP_HOME, "UCF-101-midframes.zip", "ucf101", "UCF-101-midframes", "<Class_Name>"),
+    "ucf101": _test_part(COOP_HOME, "UCF-101-midframes.zip", "ucf101", "UCF-101-midframes/<Class_Name>"),
 }
 
 # %% ../../nbs/data/06_benchmarks.ipynb #ff883567
@@ -321,7 +321,7 @@ _BY_HAND |= {
         ("imagenet/images/train/<WordNet id>/", "imagenet/images/val/<WordNet id>/"),
     ),
     "stanford_cars": ByHand(
-        "none any more: a copy of the archives that Stanford handed out",
+        "Stanford no longer hands them out: take a copy of its archives",
         ("cars_train.tgz", "cars_test.tgz"),
         _unpacked("cars_train.tgz", "stanford_cars") + _unpacked("cars_test.tgz", "stanford_cars")[1:],
         ("stanford_cars/cars_train/*.jpg", "stanford_cars/cars_test/*.jpg"),
@@ -334,7 +334,7 @@ _BY_HAND |= {
     ),
 }
 
-
+# %% ../../nbs/data/06_benchmarks.ipynb #42d30237
 def steps_by_hand(row: Benchmark, root=None) -> str:
     "What to bring, which commands to give and what is there afterwards, in lines."
     if row.name not in _BY_HAND:
@@ -345,11 +345,7 @@ def steps_by_hand(row: Benchmark, root=None) -> str:
         f"{row.classes} classes, train / val / test {' / '.join(f'{n:,}' for n in row.sizes)}",
         *steps.looks,
     ]
-    lists = {
-        "bring": [f"from {steps.home}, into {data}:", *steps.archives],
-        "unpack": into,
-        "then there": there,
-    }
+    lists = {"bring": [f"{steps.home}; into {data}:", *steps.archives], "unpack": into, "then there": there}
     if missing := split_missing(row, root):
         lists["split"] = [missing]
     if row.name.startswith("imagenet"):
