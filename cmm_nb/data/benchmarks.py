@@ -350,7 +350,7 @@ def steps_by_hand(row: Benchmark, root=None) -> str:
         lists["split"] = [missing]
     if row.name.startswith("imagenet"):
         lists["names"] = [
-            f"as in CoOp's tables, if you have it: classnames.txt into {row.folders[0]}/ ({COOP_HOME})"
+            f"as in CoOp's tables, if you have it: classnames.txt into {steps.looks[0].split('/')[0]}/ ({COOP_HOME})"
         ]
     return "\n".join(
         f"{name if not i else '':11s} {line}" for name in lists for i, line in enumerate(lists[name])

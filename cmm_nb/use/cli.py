@@ -680,10 +680,12 @@ def data_get(args) -> int:
 
     row = DATASETS[dataset_name(args.name)]
     print(card(row, args.root))
-    here = _fetched(args, row) if fetchable(row) else _brought(args, row)
-    if here and (lacks := split_missing(row, args.root)):
+    if not fetchable(row):
+        return _by_hand(args, row)
+    fetched = _fetched(args, row)
+    if lacks := split_missing(row, args.root):
         print(lacks)
-    return 0 if here else 1
+    return 0 if fetched else 1
 
 # %% ../../nbs/use/49_cli.ipynb #abbfa0d2
 def _fetched(args, row: Any) -> bool:
@@ -701,15 +703,15 @@ def _fetched(args, row: Any) -> bool:
     return True
 
 
-def _brought(args, row: Any) -> bool:
-    "Print what to bring of a set that nothing fetches; is it here?"
+def _by_hand(args, row: Any) -> int:
+    "Print what to bring of a set that nothing fetches; 1 when it is not here."
     from cmm_nb.data.benchmarks import Benchmark, is_here, steps_by_hand
 
-    if not isinstance(row, Benchmark):
-        print("nothing to fetch: the set needs no files of its own")
-    elif not is_here(row, args.root):
+    if isinstance(row, Benchmark):
         print(steps_by_hand(row, args.root))
-    return is_here(row, args.root)
+    else:
+        print("nothing to fetch: the set needs no files of its own")
+    return 0 if is_here(row, args.root) else 1
 
 # %% ../../nbs/use/49_cli.ipynb #4496123b
 PAPER_GRIDS = ("table1", "table2", "table3", "table4", "ablation", "stl10")
@@ -780,17 +782,20 @@ def _state(one: dict) -> str:
 
 # %% ../../nbs/use/49_cli.ipynb #54dfd5a3
 def _next_step(missing: list[dict], root) -> str:
-    "What to do about what is missing, in one line."
+    "How to get the weights that are missing, and in the last line what to do next."
     if not missing:
         return "all of it is here: cmm batch table1"
     data = list(dict.fromkeys(one["name"] for one in missing if one["kind"] == "data"))
-    weights = dict.fromkeys(
-        f"{one['name']} is {one['missing']}" for one in missing if one["kind"] == "encoder"
-    )
-    if not data:
-        return f"next: {'; '.join(weights)}"
-    where = f" --root {shlex.quote(str(root))}" if root else ""
-    return f"{len(data)} data sets and the weights of {len(weights)} encoders; next: cmm data get {data[0]}{where}"
+    encoders = {one["name"]: one["missing"] for one in missing if one["kind"] == "encoder"}
+    lines = [f"{name} is {how}" for name, how in encoders.items()]
+    if data:
+        where = f" --root {shlex.quote(str(root))}" if root else ""
+        lines.append(f"{len(data)} data sets are not complete; next: cmm data get {data[0]}{where}")
+    else:
+        lines.append(
+            f"the weights of {len(lines)} encoders are missing; next: cmm batch table1, with a network"
+        )
+    return "\n".join(lines)
 
 # %% ../../nbs/use/49_cli.ipynb #3480d222
 @command(
