@@ -682,10 +682,11 @@ def data_get(args) -> int:
     print(card(row, args.root))
     if not fetchable(row):
         return _by_hand(args, row)
-    fetched = _fetched(args, row)
+    if not _fetched(args, row):
+        return 1
     if lacks := split_missing(row, args.root):
         print(lacks)
-    return 0 if fetched else 1
+    return 0
 
 # %% ../../nbs/use/49_cli.ipynb #abbfa0d2
 def _fetched(args, row: Any) -> bool:
@@ -698,7 +699,10 @@ def _fetched(args, row: Any) -> bool:
     if not args.yes and not _agreed(question):
         print("nothing was downloaded")
         return False
-    fetch(row, args.root, not args.quiet)
+    try:
+        fetch(row, args.root, not args.quiet)
+    except ValueError as error:  # nothing that was typed is wrong
+        raise RuntimeError(error) from error
     print(f"it is here; look it over: cmm data check {row.name}")
     return True
 
