@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['PRECISIONS', 'ENCODERS', 'EMBEDDED', 'EMBEDDED_FILES', 'batches', 'prefetch', 'transform_hash', 'trim', 'embed',
-           'Encoder', 'encoder_family', 'family_of', 'quiet', 'Embedded', 'openai_files', 'openai_model',
-           'activation_of', 'OpenClip', 'load_encoder']
+           'Encoder', 'encoder_family', 'family_of', 'quiet', 'Embedded', 'has_quickgelu', 'openai_files',
+           'openai_model', 'activation_of', 'OpenClip', 'load_encoder']
 
 # %% ../../nbs/clip/07_encoders.ipynb #ba4e4036
 import contextlib
@@ -159,6 +159,7 @@ class Encoder:
     device: str = "cpu"
     precision: str = "fp32"
     stand_in: bool = False  # another one in its place, for a rehearsal
+    file: str = ""  # where its weights lie, if they came from a file
 
     # -- the family, before anything is loaded
 
@@ -347,6 +348,11 @@ class Embedded(Encoder):
         return cls("embedded", EMBEDDED, model.eval(), tokenizer, preprocess, device, precision)
 
 # %% ../../nbs/clip/07_encoders.ipynb #c0e47486
+def has_quickgelu(model) -> bool:
+    "Is OpenAI's activation in a model? False for None, an encoder without a model of torch."
+    return model is not None and any(type(module).__name__ == "QuickGELU" for module in model.modules())
+
+
 def _check_quickgelu(model, name: str) -> None:
     "`ValueError` unless every GELU of `model` is OpenAI's QuickGELU."
     kinds = {type(module).__name__ for module in model.modules()}
@@ -556,13 +562,13 @@ class OpenClip(Encoder):
         if quick or whose == "openai":
             _check_quickgelu(towers, name)
         tokenizer = open_clip.get_tokenizer(_listed_name(name))
-        return cls(name, whose, towers, tokenizer, preprocess, device, precision)
+        file = "" if by_tag else str(pretrained)
+        return cls(name, whose, towers, tokenizer, preprocess, device, precision, file=file)
 
     @cached_property
     def identity(self) -> str:
         "As of any encoder, and with it whether the activation is QuickGELU."
-        quick = any(type(module).__name__ == "QuickGELU" for module in self.model.modules())
-        return content_hash(super().identity, "QuickGELU") if quick else super().identity
+        return content_hash(super().identity, "QuickGELU") if has_quickgelu(self.model) else super().identity
 
 # %% ../../nbs/clip/07_encoders.ipynb #4bbd6301
 def _under_the_name(own: Encoder, name: str, pretrained: str | None) -> Encoder:

@@ -17,7 +17,7 @@ from typing import Any, Callable, Mapping
 import numpy as np
 import torch
 
-from ..clip.encoders import Encoder
+from ..clip.encoders import Encoder, has_quickgelu
 from ..core import atomic_path, content_hash, need, versions
 from ..model.methods import METHODS
 from ..model.tasks import Fitted
@@ -201,8 +201,9 @@ def encoder_card(encoder: Encoder | None) -> dict[str, str] | None:
         return None
     return dict(
         name=encoder.name,
-        pretrained=encoder.pretrained,
+        pretrained=encoder.file or encoder.pretrained,
         weights_hash=encoder.weights_hash,
+        activation="QuickGELU" if has_quickgelu(encoder.model) else "",
         preprocess=_transform_name(encoder.preprocess),
     )
 
@@ -228,6 +229,12 @@ def same_encoder(
         f"{path} was fitted with the encoder {card['name']} ({card['pretrained']}, weights {card['weights_hash']}), "
         f"but {found.name} ({found.pretrained}) has the weights {found.weights_hash}: "
         "give the right encoder=, or fit again.",
+    )
+    activation = "QuickGELU" if has_quickgelu(found.model) else ""
+    need(
+        activation == card.get("activation", activation),
+        f"{path} was fitted with {'QuickGELU' if card.get('activation') else 'plain GELU'}, {found.name} has the other "
+        f"activation: give encoder={card['name']!r}.",
     )
     need(
         _transform_name(found.preprocess) == card["preprocess"],
