@@ -344,6 +344,8 @@ def _dataset(name: str) -> str:
 
 def _methods(names: list[str]) -> list[str]:
     "Names of methods with the words for several of them (`all`, `features`, `pictures`) written out."
+    if not {"all", "features", "pictures"} & set(names):
+        return names  # a notebook may have methods of its own
     from cmm_nb.model.methods import named_methods
 
     return named_methods(names)
