@@ -28,6 +28,7 @@ _SHORT: dict[str, dict[str, Any]] = {
     "cmm-paper": dict(iterations=20),
     "cmm-paper-searched": dict(iterations=20),
     **{name: dict(iterations=2, crops=False) for name in _THROUGH},
+    "prograd": dict(iterations=2, crops=False, n_ctx=None),  # the embedded encoder reads bytes: long prompts
     "cross-modal-partial": dict(iterations=2, crops=False, lr=1e-5, weight_decay=0.0),
 }
 SIZES: dict[str, dict[str, Any]] = {
