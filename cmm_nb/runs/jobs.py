@@ -372,17 +372,16 @@ def _base(notebook: Path, parameters: dict[str, Any], defaults: dict[str, Any]) 
     dataset, encoder, weights = (parameters.get(key, "") for key in _PLACE)
     apart = (*_PLACE, *_IDLE, "settings", *_AXES)
     real, pack = uses(notebook, "load_features"), dataset.startswith("pack:")
-    targets = (
-        {"targets": list(map(_data_identity, map(_dataset, parameters.get("targets", []))))} if real else {}
-    )
+    shared = {"stand_ins": stand_ins()} if stand_ins() else {}
+    if real and parameters.get("targets"):
+        shared["targets"] = [_data_identity(_dataset(name)) for name in parameters["targets"]]
     return dict(
         notebook=notebook_name(notebook),
         dataset=slug(dataset),
         data=_data_identity(dataset) if real and dataset else "",
         encoder="" if pack else encoder,
         weights="" if pack or not real else _weights_identity(encoder, weights),
-        **({"stand_ins": about} if (about := stand_ins()) else {}),
-        **(targets if parameters.get("targets") else {}),
+        **shared,
         other={
             key: _content(value)
             for key, value in parameters.items()
@@ -402,12 +401,17 @@ def _own(full: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def _given(defaults: dict[str, Any], parameters: dict[str, Any]) -> dict[str, Any]:
+    "The parameters of a run, with the defaults of those that say where it takes place and which cells it fills."
+    return {key: defaults[key] for key in (*_PLACE, *_AXES) if key in defaults} | parameters
+
+
 def make_job(notebook: Path, parameters: dict[str, Any]) -> Job:
     """The job of one run, all of its cells. `ValueError` when its data is not here.
 
     `asked` of a cell is the hash of what it asks for, `key` the same with the code that would answer today."""
     defaults = defaults_of(notebook)
-    given = {key: defaults[key] for key in (*_PLACE, *_AXES) if key in defaults} | parameters
+    given = _given(defaults, parameters)
     base, code = _base(notebook, given, defaults), code_identity(notebook)
     cells = [
         own | dict(asked=content_hash(base, own, digits=16), key=content_hash(base, own, code, digits=16))
@@ -565,7 +569,7 @@ def _by_status(root, by: str) -> dict[str, set[str]]:
 def _unhashed(notebook: Path, parameters: dict[str, Any]) -> Job:
     "The job of a run whose data is not here: its cells have no hashes yet."
     defaults = defaults_of(notebook)
-    given = {key: defaults[key] for key in (*_PLACE, *_AXES) if key in defaults} | parameters
+    given = _given(defaults, parameters)
     return Job(notebook, given, tuple(_own(defaults | given)))
 
 

@@ -784,11 +784,9 @@ def _needed(grid: str) -> dict[str, list[str]]:
 def _lacks(kind: str, name: str, root) -> str:
     "Empty when a data set, or an encoder's weights, are here, else what is missing."
     if kind == "encoder":
-        from cmm_nb.clip.encoders import family_of
-        from cmm_nb.runs.jobs import _encoder
+        from cmm_nb.runs.jobs import _encoder, _missing_weights
 
-        asked = _encoder(name)
-        return family_of(asked["encoder"]).missing(asked["encoder"], asked["pretrained"] or None)
+        return _missing_weights(**_encoder(name))
     from cmm_nb.data.benchmarks import is_here, split_missing
     from cmm_nb.data.images import DATASETS
 

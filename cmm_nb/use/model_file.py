@@ -195,6 +195,10 @@ def _transform_name(preprocess: Any) -> str:
     return repr(preprocess) if name is None else f"{preprocess.__module__}.{name}"
 
 
+def _activation(encoder: Encoder) -> str:
+    return "QuickGELU" if has_quickgelu(encoder.model) else ""
+
+
 def encoder_card(encoder: Encoder | None) -> dict[str, str] | None:
     "What a file says of an encoder, for `same_encoder`; None for None."
     if encoder is None:
@@ -203,7 +207,7 @@ def encoder_card(encoder: Encoder | None) -> dict[str, str] | None:
         name=encoder.name,
         pretrained=encoder.file or encoder.pretrained,
         weights_hash=encoder.weights_hash,
-        activation="QuickGELU" if has_quickgelu(encoder.model) else "",
+        activation=_activation(encoder),
         preprocess=_transform_name(encoder.preprocess),
     )
 
@@ -230,9 +234,8 @@ def same_encoder(
         f"but {found.name} ({found.pretrained}) has the weights {found.weights_hash}: "
         "give the right encoder=, or fit again.",
     )
-    activation = "QuickGELU" if has_quickgelu(found.model) else ""
     need(
-        activation == card.get("activation", activation),
+        _activation(found) == card.get("activation", _activation(found)),
         f"{path} was fitted with {'QuickGELU' if card.get('activation') else 'plain GELU'}, {found.name} has the other "
         f"activation: give encoder={card['name']!r}.",
     )
