@@ -6,7 +6,6 @@
 __all__ = ['GRIDS', 'SIZES', 'FIGURES', 'small', 'on_stage', 'Outcome', 'counted', 'rehearse']
 
 # %% ../../nbs/use/53_rehearsal.ipynb #f38e703b
-import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +15,9 @@ from ..core import need
 from ..runs.jobs import load_grid, override, plan
 from ..runs.ledger import read_ledger
 from ..runs.notebooks import MAIN, notebook_name
-from ..runs.published import PUBLISHED
+from ..runs.published import PUBLISHED, needed
 from ..runs.tables import compare, make_report
-from ..runs.workers import run_grid
+from ..runs.workers import environment, run_grid
 from .stand_ins import draw_stand_ins
 
 # %% ../../nbs/use/53_rehearsal.ipynb #491259f9
@@ -52,13 +51,8 @@ def small(grid: Sequence[dict[str, Any]], more: dict[str, Any] | None = None) ->
 def on_stage(stage: Path) -> Iterator[None]:
     "Inside: data sets are those of `stage`/data, features are cached in `stage`/cache, nothing is fetched."
     values = {"CMM_DATA": str(stage / "data"), "CMM_CACHE": str(stage / "cache"), "HF_HUB_OFFLINE": "1"}
-    before = {key: os.environ.get(key) for key in values}
-    os.environ.update(values)
-    try:
+    with environment(values):
         yield
-    finally:
-        for key, value in before.items():
-            os.environ.pop(key) if value is None else os.environ.update({key: value})
 
 # %% ../../nbs/use/53_rehearsal.ipynb #58fdb6bd
 FIGURES = tuple(f"figure{i}" for i in range(1, 15))
@@ -105,17 +99,13 @@ def _frame_of(name: str, ledger: Any) -> Any:
 
 def counted(runs, tables: Sequence[str] = tuple(PUBLISHED), figures: Sequence[str] = FIGURES) -> Outcome:
     "Compare the ledger and the report below `runs` with all that the papers print."
-    from cmm_nb.model.methods import METHODS
-
     ledger, outcome = read_ledger(runs), Outcome(figures=tuple(figures))
+    wanted = [(one["table"], one["row"], one["column"]) for one in needed() if one["table"] in tables]
+    found = set()
     for name in tables:
-        table = PUBLISHED[name]
-        ours = {row for row, our in table.ours.items() if table.row_field != "method" or our in METHODS}
         long = compare(name, _frame_of(name, ledger))
-        wanted = long[long.published.notna() & long.row.isin(ours)]
-        outcome.cells += len(wanted)
-        empty = wanted[wanted.seeds == 0]
-        outcome.lacking += [(name, one.row, one.column) for one in empty.itertuples()]
+        found |= {(name, one.row, one.column) for one in long[long.seeds > 0].itertuples()}
+    outcome.cells, outcome.lacking = len(wanted), [one for one in wanted if one not in found]
     drawn = {path.stem for path in Path(runs, "report").glob("*.png")}
     outcome.undrawn = [f for f in figures if not any(d == f or d.startswith(f + "-") for d in drawn)]
     failed = read_ledger(runs, failed=True).query("status == 'failed'")
