@@ -126,19 +126,24 @@ def choose_setting(rows: "pd.DataFrame", draw: Sequence[str] = ("seed", "dataset
     """The rows of one setting: of the method's own defaults, else of the most draws, else the most recent ones.
 
     Each draw once, the last time it was measured. `ValueError` for a mix of stand-in and real rows."""
-    keys = [json.dumps(setting_of(row), sort_keys=True, default=str) for row in rows.to_dict("records")]
+    about = rows[[name for name in ("settings", *_KINDS) if name in rows]].to_dict("records")
+    keys = [json.dumps(setting_of(row), sort_keys=True, default=str) for row in about]
     draw = [name for name in draw if name in rows]
-    ordered = rows.assign(_key=keys)
+    # a ledger has a hundred columns: only those that decide are sorted and grouped
+    ordered = rows[[*draw, *(name for name in ("at",) if name in rows)]].assign(
+        _key=keys, _row=range(len(rows))
+    )
     if "at" in rows:
         ordered = ordered.sort_values("at", kind="stable", na_position="first")
     ordered["_place"] = np.arange(len(ordered))
     ranked = []
     for key, group in ordered.groupby("_key", sort=False):
         draws = group.drop_duplicates(draw, keep="last") if draw else group.tail(1)
-        ranked.append((_own(json.loads(key)), len(draws), group["_place"].iloc[-1], key, draws))
-    *_, key, best = max(ranked, key=lambda entry: entry[:3])
+        ranked.append((_own(json.loads(key)), len(draws), group["_place"].iloc[-1], key, draws["_row"]))
+    *_, key, kept = max(ranked, key=lambda entry: entry[:3])
+    best = rows.iloc[kept]
     _of_one_kind(best)
-    return Chosen(best.drop(columns=["_key", "_place"]), setting_text(json.loads(key)), len(ranked) - 1)
+    return Chosen(best, setting_text(json.loads(key)), len(ranked) - 1)
 
 # %% ../../nbs/runs/43_tables.ipynb #1ca0dc2f
 def _measured(frame: "pd.DataFrame", where: dict[str, Any], value: str) -> Chosen | None:
