@@ -35,10 +35,14 @@ def save_figure(fig, path) -> list[Path]:
     path = Path(path)
     stem = path.with_suffix("") if path.suffix in (".png", ".svg") else path
     png, svg = Path(f"{stem}.png"), Path(f"{stem}.svg")
-    shared = dict(dpi=150, bbox_inches="tight")
+    engine = fig.get_layout_engine()
     with plt.rc_context({"svg.hashsalt": "cmm_nb"}):
-        fig.savefig(png, **shared)
-        fig.savefig(svg, metadata={"Date": None}, **shared)
+        fig.draw_without_rendering()
+        fig.set_layout_engine("none")  # laid out and measured once, for both files
+        box = fig.get_tightbbox().padded(plt.rcParams["savefig.pad_inches"])
+        fig.savefig(png, dpi=150, bbox_inches=box)
+        fig.savefig(svg, metadata={"Date": None}, bbox_inches=box)
+    fig.set_layout_engine(engine)
     return [png, svg]
 
 # %% ../../nbs/gap/42_pictures.ipynb #ce7863a8

@@ -16,12 +16,12 @@ from ..runs.jobs import load_grid, override, plan
 from ..runs.ledger import read_ledger
 from ..runs.notebooks import MAIN, notebook_name
 from ..runs.published import PUBLISHED, needed
-from ..runs.tables import compare, make_report
+from ..runs.tables import compare, kind_beside, kinds_of_rows, make_report
 from ..runs.workers import environment, run_grid
 from .stand_ins import draw_stand_ins
 
 # %% ../../nbs/use/69_rehearsal.ipynb #491259f9
-GRIDS = ("table1", "table2", "table3", "table4", "ablation", "stl10")
+GRIDS = ("table1", "table2", "table3", "table4", "vit_b16", "ablation", "stl10")
 _THROUGH = ("coop", "cocoop", "prograd", "cross-modal-partial", "clip-lora")
 _SHORT: dict[str, dict[str, Any]] = {
     "cmm-paper": dict(iterations=20),
@@ -80,30 +80,13 @@ class Outcome:
         return "\n".join([*lines, f"{filled} of {self.cells} cells, {drawn} of {len(self.figures)} figures"])
 
 # %% ../../nbs/use/69_rehearsal.ipynb #70eee6b2
-def _frame_of(name: str, ledger: Any) -> Any:
-    "The rows of the ledger that belong beside a published table: of the ladder, the shifts, the study, or of runs."
-    import pandas as pd
-
-    kinds = ("row", "target", "part")
-    marks = {
-        kind: ledger[kind].notna() if kind in ledger else pd.Series(False, ledger.index) for kind in kinds
-    }
-    if PUBLISHED[name].row_field == "row":
-        return ledger[marks["row"]]
-    if name == "table3":
-        return ledger[marks["target"]]
-    if name == "stl10":
-        return ledger[marks["part"] & ~marks["target"]]
-    return ledger[~(marks["row"] | marks["target"] | marks["part"])]
-
-
 def counted(runs, tables: Sequence[str] = tuple(PUBLISHED), figures: Sequence[str] = FIGURES) -> Outcome:
     "Compare the ledger and the report below `runs` with all that the papers print."
-    ledger, outcome = read_ledger(runs), Outcome(figures=tuple(figures))
+    kinds, outcome = kinds_of_rows(read_ledger(runs)), Outcome(figures=tuple(figures))
     wanted = [(one["table"], one["row"], one["column"]) for one in needed() if one["table"] in tables]
     found = set()
     for name in tables:
-        long = compare(name, _frame_of(name, ledger))
+        long = compare(name, kinds[kind_beside(name)])
         found |= {(name, one.row, one.column) for one in long[long.seeds > 0].itertuples()}
     outcome.cells, outcome.lacking = len(wanted), [one for one in wanted if one not in found]
     drawn = {path.stem for path in Path(runs, "report").glob("*.png")}
