@@ -31,8 +31,8 @@ format: install ## lay out notebooks and tools, and mend what the linter can men
 	$(BIN)/ruff format nbs tools setup.py
 	$(MAKE) sync
 
-rehearsal: install ## every grid of the papers on drawn stand-ins, then the report: counts the cells and figures that are filled
-	$(BIN)/python tools/rehearsal.py
+rehearsal: install ## every grid of the papers on drawn stand-ins, then the report; FOLDER=... keeps them
+	$(BIN)/python tools/rehearsal.py $(if $(FOLDER),"$(FOLDER)")
 
 bench: install ## ratios measured in one run on this machine
 	$(BIN)/python tools/bench.py
