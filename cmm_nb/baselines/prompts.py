@@ -36,7 +36,7 @@ from ..model.methods import method
 class CoOpRecipe(DeepRecipe):
     "CoOp's settings (Zhou et al. 2022 and their code): SGD 2e-3, 16 vectors."
 
-    n_ctx: int | None = 16  # context vectors; None: as many as the words of `start`
+    n_ctx: int | None = 16  # context vectors; None: as many as the words of `start`, 16 where there are none
     start: str = "random"  # 'random', 'template' (the task's), or a template of your own
 
 # %% ../../nbs/baselines/37_prompts.ipynb #3df5fc69
@@ -65,11 +65,10 @@ def open_prompts(
 def start_context(encoder: Encoder, words: str, n_ctx: int | None) -> torch.Tensor:
     """Context (n_ctx, w) before training: the vectors of `words`, after zeros where n_ctx asks for more.
 
-    Without words drawn from N(0, 0.02^2). Raises `ValueError` when there are more words than vectors."""
+    Without words drawn from N(0, 0.02^2), 16 of them unless n_ctx says how many. Raises `ValueError` when there are more words than vectors."""
     table, layout = text_tower(encoder.model).token_embedding, token_layout(encoder.tokenizer)
     if not words:
-        need(n_ctx, "A random context needs n_ctx, the number of its vectors.")
-        return torch.randn(n_ctx, table.embedding_dim).to(encoder.device) * 0.02
+        return torch.randn(n_ctx or 16, table.embedding_dim).to(encoder.device) * 0.02
     tokens = encoder.tokenizer([words]).to(encoder.device)
     count = int(text_lengths(tokens, layout.pad)) - layout.special
     need(
