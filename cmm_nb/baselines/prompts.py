@@ -65,7 +65,9 @@ def open_prompts(
 def start_context(encoder: Encoder, words: str, n_ctx: int | None) -> torch.Tensor:
     """Context (n_ctx, w) before training: the vectors of `words`, after zeros where n_ctx asks for more.
 
-    Without words drawn from N(0, 0.02^2), 16 of them unless n_ctx says how many. Raises `ValueError` when there are more words than vectors."""
+    Without words drawn from N(0, 0.02^2), 16 of them unless n_ctx says how many.
+
+    Raises `ValueError` when there are more words than vectors."""
     table, layout = text_tower(encoder.model).token_embedding, token_layout(encoder.tokenizer)
     if not words:
         return torch.randn(n_ctx or 16, table.embedding_dim).to(encoder.device) * 0.02

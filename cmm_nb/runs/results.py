@@ -9,6 +9,7 @@ __all__ = ['SWEEP', 'TRAINED_ON_VALIDATION', 'identity', 'run_stamp', 'save_answ
 
 # %% ../../nbs/runs/50_results.ipynb #58bcdf83
 import json
+import re
 import traceback
 from pathlib import Path
 from typing import Any, Sequence
@@ -130,7 +131,7 @@ def _asked(
 
 def row_name(fitted: Fitted | FittedDeep, pack: FeaturePack) -> str:
     "A fit's name in its rows; a rehearsal is short, and stands where a run of full length would."
-    return fitted.method.split(" (")[0] if pack.meta.get("stand_in") else fitted.method
+    return re.sub(r" \(.*\)", "", fitted.method) if pack.meta.get("stand_in") else fitted.method
 
 
 def result_row(
