@@ -178,16 +178,17 @@ class _Replayed:
         self.graph = graph
 
     def __call__(self, step: int) -> torch.Tensor:
+        here = torch.cuda.current_stream(self.device)
         if step == 3:
             try:
                 self.record()
             except RuntimeError as error:
+                torch.cuda.set_stream(here)
                 reason = (str(error).splitlines() or [type(error).__name__])[0]
                 warnings.warn(f"cmm-paper runs step by step, more slowly: no CUDA graph ({reason}).")
         if self.graph is not None:
             self.graph.replay()
             return self.losses
-        here = torch.cuda.current_stream(self.device)
         self.stream.wait_stream(here)
         with torch.cuda.stream(self.stream):
             losses = self.plain()
