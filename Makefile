@@ -5,10 +5,10 @@ BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test rehearsal format bench lab docs notebooks sync clean
+.PHONY: help install run test rehearsal format bench bench-gpu lab docs notebooks sync clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(INSTALLED): settings.ini setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -36,6 +36,9 @@ rehearsal: install ## every grid of the papers on drawn stand-ins, then the repo
 
 bench: install ## ratios measured in one run on this machine
 	$(BIN)/python tools/bench.py
+
+bench-gpu: install ## seconds, memory and agreement on one NVIDIA GPU, in six minutes; says so where there is none
+	$(BIN)/python tools/bench_gpu.py
 
 lab: install ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab nbs

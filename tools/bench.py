@@ -3,8 +3,6 @@
 Not a test; machines are noisy, so read the ratios and not the seconds. Timed inputs are made up (speed does not
 depend on them), except for the whole curve, which uses real features where CMM_DATA has them."""
 
-import os
-import platform
 import resource
 import sys
 import tempfile
@@ -16,49 +14,20 @@ from unittest.mock import patch
 import numpy as np
 import torch
 from PIL import Image
+from timing import LINES, line, machine, seconds
 
 from cmm_nb.clip.encoders import batches, embed, load_encoder
 from cmm_nb.clip.features import features_of
 from cmm_nb.clip.packs import load_pack
 from cmm_nb.clip.store import RowFile, encoder_folder, image_keys
-from cmm_nb.core import l2norm, optional_data, versions
+from cmm_nb.core import l2norm, optional_data
 from cmm_nb.data.images import load_dataset
 from cmm_nb.model.paper import PaperRecipe, train_paper
 from cmm_nb.model.recipe import fit_cmm
 from cmm_nb.model.tasks import make_task, pack_task
 from cmm_nb.runs.results import write_rows
 
-LINES: list[dict] = []
 QUICK = "--quick" in sys.argv
-
-
-def seconds(run, repeat: int = 3) -> float:
-    "Best of `repeat` runs after one to warm up; a single run without warming up for repeat=1."
-    if repeat > 1:
-        run()
-    times = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return min(times)
-
-
-def line(what: str, first: float, second: float | None = None) -> None:
-    ratio = first / second if second else None
-    LINES.append(
-        dict(what=what, first_s=first, second_s=second, ratio=ratio, machine=machine(), versions=versions())
-    )
-    print(f"{what:86s} {first:8.2f} s" + (f" {second:8.2f} s   {ratio:5.1f} x" if second else ""), flush=True)
-
-
-def machine() -> str:
-    "The processor's name and how many there are."
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    name = models[0] if models else platform.processor() or platform.machine()
-    return f"{name}, {os.cpu_count()} CPUs"
 
 
 def memory() -> float:

@@ -26,6 +26,7 @@ from cmm_nb.baselines.side_by_side import (
 )
 from ..model.choice import State, head_embedding, head_logits
 from ..model.methods import method
+from ..model.recipe import principal
 
 # %% ../../nbs/baselines/33_heads.ipynb #2dc53d95
 _linear_head = partial(side_by_side, formula=head_logits, embedding=head_embedding, parameters=["T"])
@@ -37,8 +38,8 @@ def _logistic(X: Tensor, y: Tensor, offset: Tensor, penalty: Tensor, steps: int 
     For R tasks and B cells: X (R, N, d), y (R, N), offset (R, B, N, C), penalty (R, B, C). Accelerated steps of the
     size that Boehning's bound (1992) allows; uphill, the momentum is forgotten (O'Donoghue and Candes 2015)."""
     R, B, N, C = offset.shape
-    U, singular, directions = torch.linalg.svd(X, full_matrices=False)
-    H = U * singular[:, None]  # the images in the coordinates of their directions
+    singular, directions = principal(X)
+    H = X @ directions.mT  # the images in the coordinates of their directions
     Y = one_hot(y, C).to(X.dtype)[:, None]
     price = penalty[..., None]
     step = 1 / (singular[:, None, None] ** 2 / 2 + price)
@@ -247,7 +248,7 @@ def train_lpp(batch: Batch, settings: Settings) -> State:
     Y = one_hot(batch.y, C).to(X.dtype)
     w, own = Y.mT @ X, (Y * scores).sum(1, keepdim=True) / Y.sum(1, keepdim=True)
     alpha = 250 * own.mean(-1, keepdim=True).expand(-1, 1, C)
-    rate_w = 4 * N / torch.linalg.matrix_norm(X, 2)[:, None, None] ** 2
+    rate_w = 4 * N / principal(X)[0][:, :1, None] ** 2
     rate_alpha = N / (4 * (scores**2).sum(1).amax(-1))[:, None, None]
     velocity, pull = torch.zeros_like(w), torch.zeros_like(alpha)
     found = w.new_zeros(*epochs.shape, *w.shape[1:])

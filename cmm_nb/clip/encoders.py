@@ -90,12 +90,22 @@ def trim(image, most: int = 16):
 PRECISIONS = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 
 
+def _stacked(enc: "Encoder", inputs: list):
+    "Inputs of one shape as a batch; for a GPU written into pinned memory at once, without a copy in between."
+    import torch
+
+    if torch.device(enc.device).type != "cuda":
+        return torch.stack(inputs)
+    room = torch.empty(len(inputs), *inputs[0].shape, dtype=inputs[0].dtype, pin_memory=True)
+    return torch.stack(inputs, out=room)
+
+
 def _forward(enc: "Encoder", tower: Callable, batch):
     "One batch through a tower; on a GPU the answer may still be on its way when this returns."
     import torch
 
     kind = torch.device(enc.device).type
-    if kind == "cuda":
+    if kind == "cuda" and not batch.is_pinned():
         batch = batch.pin_memory()
     half: Any = contextlib.nullcontext()
     if enc.precision != "fp32":
@@ -226,9 +236,7 @@ class Encoder:
 
     def image_rows(self, inputs: list):
         "Raw embeddings (b, dim) of one batch of inputs that `tensor` made: a tensor or an array."
-        import torch
-
-        return _forward(self, self.model.encode_image, torch.stack(inputs))
+        return _forward(self, self.model.encode_image, _stacked(self, inputs))
 
     def text_rows(self, texts: list[str]):
         "Raw embeddings (b, dim) of one batch of texts: a tensor or an array."

@@ -9,8 +9,9 @@ __all__ = ['PARENT_GRID', 'PaperRecipe', 'lr_at', 'batch_rows', 'cmm_losses', 't
 # %% ../../nbs/model/20_paper.ipynb #0b9bf91f
 import itertools
 import math
+import warnings
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Sequence
+from typing import Any, Callable, Sequence
 
 import numpy as np
 import torch
@@ -105,10 +106,10 @@ def _start(tasks: Sequence[Task], recipe: PaperRecipe) -> tuple[torch.Tensor, to
 
 
 def _all_batches(tasks: Sequence[Task], recipe: PaperRecipe) -> torch.Tensor:
-    "Row numbers (R, iterations, batch_size) of every batch of every task."
+    "Row numbers (iterations, R, batch_size) of every batch of every task."
     size, iterations = recipe.batch_size, recipe.iterations
     tables = [batch_rows(len(task.X), size, iterations, task.seed) for task in tasks]
-    return torch.from_numpy(np.stack(tables)).to(tasks[0].device)
+    return torch.from_numpy(np.stack(tables, axis=1)).to(tasks[0].device)
 
 # %% ../../nbs/model/20_paper.ipynb #3627d385
 def _one_each(recipe: PaperRecipe | Sequence[PaperRecipe], n: int) -> list[PaperRecipe]:
@@ -133,19 +134,66 @@ def _optimizer(trained: list[torch.Tensor], recipes: Sequence[PaperRecipe]) -> t
         params = [torch.nn.Parameter(p.detach()[rows]) for p in trained]
         groups.append(dict(params=params, weight_decay=recipe.weight_decay, recipe=recipe, rows=rows))
         at = rows.stop
-    fused = trained[0].device.type in ("cpu", "cuda")
-    return torch.optim.AdamW(groups, betas=(0.9, 0.999), fused=fused)
+    kind = trained[0].device.type
+    return torch.optim.AdamW(
+        groups, betas=(0.9, 0.999), fused=kind in ("cpu", "cuda"), capturable=kind == "cuda"
+    )
 
 # %% ../../nbs/model/20_paper.ipynb #6ffef69a
-def _step(optimizer: torch.optim.Optimizer, trained: list[torch.Tensor], step: int) -> None:
-    "One step of every group with its own learning rate; the gradients are used up."
-    for group in optimizer.param_groups:
-        group["lr"] = lr_at(step, group["recipe"])
-        for part, whole in zip(group["params"], trained):
-            part.grad = whole.grad[group["rows"]]
+def _all_rates(optimizer: torch.optim.Optimizer, iterations: int) -> list[list[float]]:
+    "The learning rate of each group at each iteration."
+    recipes = [group["recipe"] for group in optimizer.param_groups]
+    return [[lr_at(step, recipe) for recipe in recipes] for step in range(iterations)]
+
+
+def _step(optimizer: torch.optim.Optimizer, gradients: Sequence[torch.Tensor], rates) -> None:
+    "One step of every group, each with its own learning rate: a number, or on a GPU a tensor there."
+    for group, rate in zip(optimizer.param_groups, rates):
+        group["lr"] = rate
+        for part, whole in zip(group["params"], gradients):
+            part.grad = whole[group["rows"]].contiguous()
     optimizer.step()
-    for whole in trained:
-        whole.grad = None
+
+# %% ../../nbs/model/20_paper.ipynb #222bf18c
+class _Replayed:
+    "Training steps on a GPU: `one_step(rows, rates) -> losses`, recorded after three plain ones and then replayed."
+
+    def __init__(self, one_step: Callable, batches: torch.Tensor, rates: list[list[float]]):
+        self.one_step, self.device = one_step, batches.device
+        self.tables = batches, torch.tensor(rates, dtype=torch.float32, device=self.device)
+        self.at = torch.zeros(1, dtype=torch.long, device=self.device)
+        self.stream = torch.cuda.Stream(self.device)
+        self.graph: Any = None
+
+    def plain(self) -> torch.Tensor:
+        rows, rates = (table.index_select(0, self.at)[0] for table in self.tables)
+        losses = self.one_step(rows, rates)
+        self.at.add_(1)
+        return losses
+
+    def record(self) -> None:
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, stream=self.stream):
+            self.losses = self.plain()
+        self.graph = graph
+
+    def __call__(self, step: int) -> torch.Tensor:
+        here = torch.cuda.current_stream(self.device)
+        if step == 3:
+            try:
+                self.record()
+            except RuntimeError as error:
+                torch.cuda.set_stream(here)
+                reason = (str(error).splitlines() or [type(error).__name__])[0]
+                warnings.warn(f"cmm-paper runs step by step, more slowly: no CUDA graph ({reason}).")
+        if self.graph is not None:
+            self.graph.replay()
+            return self.losses
+        self.stream.wait_stream(here)
+        with torch.cuda.stream(self.stream):
+            losses = self.plain()
+        here.wait_stream(self.stream)
+        return losses
 
 # %% ../../nbs/model/20_paper.ipynb #84336144
 def train_paper(
@@ -167,20 +215,27 @@ def train_paper(
     W, T = _start(tasks, shared)
     trained = [p for p in (W, T) if p.requires_grad]
     optimizer = _optimizer(trained, recipes)
-    batches = _all_batches(tasks, shared)
     run = torch.arange(len(tasks), device=W.device).unsqueeze(1)
+
+    def one_step(rows, rates) -> torch.Tensor:
+        "A step against the losses of batch `rows` (R, batch_size), and these losses (2, R)."
+        z, y = data["X"][run, rows], data["y"][run, rows]
+        ce, triplet = cmm_losses(z, y, W, T, data["T0"], data["scale"], shared)
+        loss = (ce + shared.triplet_weight * triplet).sum()
+        _step(optimizer, torch.autograd.grad(loss, trained), rates)
+        return torch.stack([ce, triplet]).detach()
+
+    batches, rates = _all_batches(tasks, shared), _all_rates(optimizer, shared.iterations)
+    replayed = _Replayed(one_step, batches, rates) if W.is_cuda else None
     history = []
     with few_threads(W.numel()):
         for step in trange(shared.iterations, desc="cmm-paper", disable=not progress, mininterval=1):
             if watch and step % log_every == 0:
                 watch(step, W.detach(), T.detach())
-            rows = batches[:, step]
-            z, y = data["X"][run, rows], data["y"][run, rows]
-            ce, triplet = cmm_losses(z, y, W, T, data["T0"], data["scale"], shared)
-            (ce + shared.triplet_weight * triplet).sum().backward()
-            _step(optimizer, trained, step)
+            losses = replayed(step) if replayed else one_step(batches[step], rates[step])
             if step % log_every == 0 or step == shared.iterations - 1:
-                history.append(dict(step=step, cross_entropy=ce.tolist(), triplet=triplet.tolist()))
+                ce, triplet = losses.tolist()
+                history.append(dict(step=step, cross_entropy=ce, triplet=triplet))
     return W.detach(), T.detach(), history
 
 # %% ../../nbs/model/20_paper.ipynb #7eb658d9
