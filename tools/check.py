@@ -1,6 +1,7 @@
 """All checks of the project; the last line counts what ran: 'N passed, N failed'."""
 
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -11,11 +12,22 @@ from pathlib import Path
 from typing import Callable
 
 import style
+from nbdev.test import nbdev_test
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 ENV = os.environ | {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"), "HF_HUB_OFFLINE": "1"}
 results: list[bool] = []
+
+# A notebook is tested in a process of its own. Each is a copy (fork) of one that has imported these packages, nothing
+# of ours and not run anything: importing them takes ten seconds, which some fifty notebooks need not spend again.
+SERVER = "forkserver" in multiprocessing.get_all_start_methods()
+FRESH = multiprocessing.get_context("forkserver" if SERVER else "spawn")
+HEAVY = """nbdev.test torch torch._dynamo torchvision.transforms open_clip pandas scipy.stats sklearn.datasets
+sklearn.manifold sklearn.linear_model sklearn.metrics matplotlib.pyplot papermill nbconvert""".split()
+# What takes longest starts first, so that both workers are busy to the end.
+LONGEST = """rehearsal workers report add_your_own adapters every_method towers wall embedded paper through
+classifier index prompts heads side_by_side cli pictures run ladder""".split()
 
 
 def sh(*command, env=ENV, cwd=ROOT) -> tuple[bool, str]:
@@ -85,9 +97,24 @@ def ladder() -> tuple[bool, str]:
     return not faults, "\n".join(faults)
 
 
+def test_alone(path: Path, said: str) -> None:
+    "What `nbdev_test --path` does, in this process; everything it prints goes into the file `said`."
+    os.chdir(ROOT)
+    with open(said, "w") as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+        nbdev_test(path=str(path), n_workers=0)
+        sys.stdout.flush()
+
+
 def notebook(path: Path) -> tuple[bool, str]:
-    ok, output = sh(BIN / "nbdev_test", "--path", path, "--n_workers", "0")
-    return ok and "Success." in output, output
+    with tempfile.TemporaryDirectory() as folder:
+        said = Path(folder, "said")
+        process = FRESH.Process(target=test_alone, args=(path, str(said)))
+        process.start()
+        process.join()
+        output = said.read_text(errors="replace") if said.exists() else ""
+        return process.exitcode == 0 and "Success." in output, f"{output}exit {process.exitcode}"
 
 
 def study(path: Path, small: dict) -> tuple[bool, str]:
@@ -101,7 +128,14 @@ def study(path: Path, small: dict) -> tuple[bool, str]:
 def main_job() -> tuple[bool, str]:
     "The parameterised notebook through papermill, and what it leaves."
     with tempfile.TemporaryDirectory(prefix="main job ") as folder:
-        small = ["-p", "shots=[1,4]", "-p", "seeds=[1,2]"]
+        small = [
+            "-p",
+            "shots=[1,4]",
+            "-p",
+            "seeds=[1,2]",
+            "-p",
+            'settings={"cmm-paper": {"iterations": 1000}}',
+        ]
         ok, output = sh(BIN / "cmm", "batch", "--quiet", "--runs", folder, *small)
         if not ok:
             return False, output
@@ -175,7 +209,15 @@ def wheel() -> tuple[bool, str]:
         return sh(sys.executable, "-c", EXAMPLE, folder, env=ENV | {"PYTHONPATH": site}, cwd=folder)
 
 
+def longest_first(path: Path) -> tuple[int, Path]:
+    name = path.stem.lstrip("0123456789_")
+    return LONGEST.index(name) if name in LONGEST else len(LONGEST), path
+
+
 def main() -> None:
+    os.environ.update(ENV)
+    if SERVER:
+        FRESH.set_forkserver_preload(HEAVY)
     check("generated files are in sync", in_sync)
     check("layout, lint and density", laid_out)
     check("imports go down the ladder", ladder)
@@ -186,7 +228,7 @@ def main() -> None:
         "main job through papermill": main_job,
         "a grid, resumed and extended, and its report": grid_and_report,
     }
-    for path in style.notebooks():
+    for path in sorted(style.notebooks(), key=longest_first):
         name, place = path.stem[3:], str(path.relative_to(ROOT))
         if path.parent.name != "studies":
             jobs[place] = lambda path=path: notebook(path)

@@ -286,6 +286,8 @@ def encoder_family(name: str) -> Callable[[type[Encoder]], type[Encoder]]:
 
 def family_of(name: str) -> type[Encoder]:
     "The family that answers to the encoder's name `name`; `ValueError` with the nearest name if there is none."
+    if name in ENCODERS and name in ENCODERS[name].names():
+        return ENCODERS[name]  # without asking open_clip for its list, which takes seconds to import
     families: dict[str, type[Encoder]] = {}
     for family in ENCODERS.values():
         families |= dict.fromkeys(family.names(), family)
