@@ -148,9 +148,8 @@ def _channel_scores(
     """APE's score (d,) of every channel, from texts T0 (C, d), images X (N, d) and labels y (N,).
 
     -redundancy * mean product of rows of different classes + variance * variance of the class texts."""
-    Y = one_hot(y, len(T0)).to(X.dtype)
-    n = Y.sum(0) + 1
-    sums = T0 + Y.mT @ X  # of each class: its text and its images
+    n = torch.bincount(y, minlength=len(T0)).to(X.dtype) + 1
+    sums = T0.index_add(0, y, X)  # of each class: its text and its images
     pairs = n.sum() ** 2 - (n**2).sum()
     between = (sums.sum(0) ** 2 - (sums**2).sum(0)) / pairs.clamp_min(1)
     return -redundancy * between + variance * T0.var(0)
@@ -291,9 +290,9 @@ def _centred(x: Tensor) -> Tensor:
 
 
 def _ridge(K: Tensor, lam, residual: Tensor) -> Tensor:
-    "(K + lam I)^-1 residual (N, C)."
-    identity = torch.eye(len(K), dtype=K.dtype, device=K.device)
-    return torch.linalg.solve(K + lam * identity, residual)
+    "(K + lam I)^-1 residual (N, C); adds lam to K in place: an identity would be as large as K."
+    K.diagonal().add_(lam)
+    return torch.linalg.solve(K, residual)
 
 
 def proker_logits(state: State, z: Tensor) -> Tensor:
