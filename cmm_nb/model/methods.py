@@ -62,7 +62,7 @@ METHODS: Registry[Method] = Registry(
         "cmm_nb.baselines.caches",
         "cmm_nb.baselines.heads",
         "cmm_nb.baselines.adapters",
-        "cmm_nb.model.recipe",
+        "cmm_nb.model.mixture",
         "cmm_nb.model.paper",
         "cmm_nb.baselines.prompts",
         "cmm_nb.baselines.towers",

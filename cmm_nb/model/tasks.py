@@ -198,8 +198,8 @@ def make_task(
         return task
     pick(pool, ("train", "test"), "pool of unlabelled pictures")
     labelled = X if X_val is None else torch.cat([X, X_val])
-    rows, copies = _pool(X_unlabelled, labelled, len(T0))
-    return replace(task, X_unlabelled=rows, pool=pool, pool_copies=copies)
+    unlabelled, copies = _pool(X_unlabelled, labelled, len(T0))
+    return replace(task, X_unlabelled=unlabelled, pool=pool, pool_copies=copies)
 
 # %% ../../nbs/model/13_tasks.ipynb #aaf2978a
 def split_task(
