@@ -88,13 +88,23 @@ def gaussian_lines(
     return Lines(H, (owed - (H * mu).sum(1)) / 2)
 
 # %% ../../nbs/model/22_mixture.ipynb #7b107a16
+_LEAST_SPREAD = 0.03  # of a cosine: a handful of labelled pictures shows less spread than there is
+
+
+def _nearest(rows: Tensor, pictures: Tensor, task: Task) -> Tensor:
+    "Cosine (n,) of each row (n, d) with the nearest labelled row that shows another picture than `pictures` (n,)."
+    found = []
+    for some, shown in zip(rows.split(_BLOCK), pictures.split(_BLOCK)):
+        same = shown[:, None] == task.picture_of
+        found.append((some @ task.X.mT).masked_fill(same, -1).amax(1))
+    return torch.cat(found)
+
+
 def belonging(task: Task) -> Tensor:
-    "How far each unlabelled picture belongs to the task, (U,) from 0 to 1: by its nearest text, see above."
-    if not task.has_text:
-        return task.X_unlabelled.new_ones(len(task.X_unlabelled))
-    usual = (task.X * task.T0[task.y]).sum(1)
-    nearest = torch.cat([(rows @ task.T0.mT).amax(1) for rows in task.X_unlabelled.split(_BLOCK)])
-    return ((nearest - usual.mean()) / usual.std(correction=0).clamp_min(1e-3) + 3).clamp(0, 1)
+    "How far each unlabelled picture belongs to the task, (U,) from 0 to 1: by its nearest labelled picture, see above."
+    usual = _nearest(task.X, task.picture_of, task)
+    nearest = _nearest(task.X_unlabelled, task.picture_of.new_full((len(task.X_unlabelled),), -1), task)
+    return ((nearest - usual.mean()) / usual.std(correction=0).clamp_min(_LEAST_SPREAD) + 3).clamp(0, 1)
 
 
 def balance(sizes: Tensor) -> float:
