@@ -196,7 +196,7 @@ def fit_cmm_with_pool(tasks: Sequence[Task], progress: bool = False, **settings)
     fits = fit_cmm(tasks, progress, **settings)
     for place, task in enumerate(tasks):
         if task.has_pool:
-            with few_threads(task.X_unlabelled.numel(), 1e6):
+            with few_threads(task.X_unlabelled.numel(), 1e7):
                 seen = with_pool(fits[place], task)
                 if seen.info["pool_weight"] and hurts(task, Recipe(**settings)):
                     seen = _combined(fits[place], *[recipe_lines(fits[place].state)] * 2, 1.0, seen.info)
