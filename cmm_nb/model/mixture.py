@@ -199,7 +199,7 @@ def fit_cmm_with_pool(tasks: Sequence[Task], progress: bool = False, **settings)
             with few_threads(task.X_unlabelled.numel(), 1e7):
                 seen = with_pool(fits[place], task)
                 if seen.info["pool_weight"] and hurts(task, Recipe(**settings)):
-                    seen = _combined(fits[place], *[recipe_lines(fits[place].state)] * 2, 1.0, seen.info)
-                    seen.info |= dict(pool_weight=0.0)
+                    start = recipe_lines(fits[place].state)
+                    seen = _combined(fits[place], start, start, 1.0, seen.info | dict(pool_weight=0.0))
             fits[place] = seen
     return fits
