@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy, normalize, one_hot
 from ..core import few_threads, need
 from .choice import State, base_state
 from .mapper import map_features
-from .methods import check_settings, method
+from .methods import check_settings
 from .tasks import Fitted, Task
 
 # %% ../../nbs/model/21_recipe.ipynb #9256123e
@@ -163,11 +163,6 @@ def fit_task(task: Task, recipe: Recipe = Recipe()) -> Fitted:
     return Fitted("cmm", recipe_logits, state, task.width, recipe_embedding, info)
 
 # %% ../../nbs/model/21_recipe.ipynb #7aa99d90
-@method(
-    "cmm",
-    summary="the paper's map and prototypes to first order, one convex problem, nothing to search; the default",
-    source="Cross-Modal Mapping, eq 1-14; recipe of this project",
-)
 def fit_cmm(tasks: Sequence[Task], progress: bool = False, **settings) -> list[Fitted]:
     """CMM (eq 6, 14) with our recipe, for tasks of any size. `settings`: any field of `Recipe`.
 

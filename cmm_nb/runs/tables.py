@@ -71,8 +71,10 @@ def matching(frame: "pd.DataFrame", where: dict[str, Any]) -> "pd.DataFrame":
     return frame[keep]
 
 # %% ../../nbs/runs/57_tables.ipynb #62f15459
-_KINDS = ("validation", "style", "weights_hash", "on_short", "iterations")
-_OWN = dict(validation=("judge", "none"), style=("clean",), iterations=(PaperRecipe.iterations,))
+_KINDS = ("validation", "style", "weights_hash", "on_short", "iterations", "saw")
+_OWN = dict(
+    validation=("judge", "none"), style=("clean",), iterations=(PaperRecipe.iterations,), saw=("inductive",)
+)
 
 
 def _is_absent(value: Any) -> bool:
@@ -86,6 +88,8 @@ def setting_of(row: Mapping[str, Any]) -> dict[str, Any]:
     kinds = {name: row[name] for name in _KINDS if not _is_absent(row.get(name))}
     if kinds.get("validation") == "none":
         kinds["validation"] = "judge"  # there were no images to do anything with
+    if kinds.get("saw") == "inductive":
+        del kinds["saw"]  # rows from before there were pools say nothing
     return dict(settings) | kinds
 
 
