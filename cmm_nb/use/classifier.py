@@ -20,6 +20,7 @@ from ..core import l2norm, need
 from ..metrics import log_softmax
 from ..model.folds import image_prototypes
 from ..model.methods import METHODS, fit_many
+from ..model.suggest import suggest_rows
 from ..model.tasks import make_task
 from .calibration import fit_temperature, hold_out, known_score, strangeness, top_unit, unknown
 from cmm_nb.use.explain import (
@@ -122,6 +123,7 @@ def _learned(header: Mapping, tensors: Mapping[str, np.ndarray], device: str) ->
         support_=tensors["support"],
         support_class_=tensors["support_class"],
         prototypes_=tensors["prototypes"],
+        pool_=None,  # a pool may be large: what was learned from it is kept, not its rows
         text_=tensors["prototypes"] if header["has_text"] else None,
     )
 
@@ -176,14 +178,21 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
     # Learning
 
     def fit(
-        self, X: Any, y: Any = None, text_features: Any = None, X_val: Any = None, y_val: Any = None
+        self,
+        X: Any,
+        y: Any = None,
+        text_features: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        unlabelled: Any = None,
     ) -> "CMMClassifier":
         """Fit to X: a folder of class folders, a table with the columns path and label (data frame or .csv), or,
         with labels y, paths, PIL images or features (n, d).
 
         `text_features`: prototypes for features, a matrix (C, d) in the order of `classes_` or a dictionary from
         label to row; without them class means are used. `X_val`, `y_val`: validation images for methods that select
-        on them; not needed, and with `settings={"validation": "train"}` trained on.
+        on them; not needed, and with `settings={"validation": "train"}` trained on. `unlabelled`: a folder, paths,
+        images or features without labels, for methods that learn from them too; copies of labelled ones do not count.
         Returns self; raises `ValueError` for whatever does not fit together."""
         METHODS.canonical(self.method)
         X, y = sort_input(X, y, labelled=True)
@@ -193,18 +202,20 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         self.templates_ = templates
         text = self._text(classes, text_features)
         validation = self._validation(X_val, y_val, classes)
+        self.pool_ = self._unlabelled_rows(unlabelled)
         sources = X.paths if isinstance(X, Pictures) else None
         return self._learn(rows, number, classes, text, sources, *validation)
 
     def partial_fit(
-        self, X: Any, y: Any = None, classes: Any = None, text_features: Any = None
+        self, X: Any, y: Any = None, classes: Any = None, text_features: Any = None, unlabelled: Any = None
     ) -> "CMMClassifier":
         """Add support images, of known or of new classes; nothing that was there is encoded again.
 
+        `unlabelled` takes the place of an earlier pool, which stays otherwise (but is not kept in a saved file).
         A new class of features with texts needs `text_features` (a dictionary, or all rows in the order of the new
         `classes_`). `classes`: only checked, as in scikit-learn. Returns self; raises `ValueError` as `fit` does."""
         if not hasattr(self, "fitted_"):
-            return self.fit(X, y, text_features)
+            return self.fit(X, y, text_features, unlabelled=unlabelled)
         X, y = sort_input(X, y, labelled=True)
         need(
             classes is None or set(np.unique(y).tolist()) <= set(np.asarray(classes).tolist()),
@@ -219,6 +230,8 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         new, number = np.unique(all_labels, return_inverse=True)
         text = self._text(new, more_text(self.classes_, self.text_, text_features))
         sources = self.sources_ + X.paths if self.sources_ else None
+        if unlabelled is not None:
+            self.pool_ = self._unlabelled_rows(unlabelled)
         return self._learn(np.concatenate([self.support_, rows]), number, new, text, sources)
 
     def _check_pictures(self, pictures: Pictures, y: Any, text_features: Any) -> list[str]:
@@ -269,6 +282,17 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         X, y = sort_input(X, y, labelled=True)
         return self._rows(X), class_numbers(y, classes)
 
+    def _unlabelled_rows(self, X: Any) -> np.ndarray | None:
+        "Rows (U, d) of pictures or features without labels; None without any."
+        if X is None:
+            return None
+        able = [name for name, row in METHODS.items() if row.uses_pool]
+        need(
+            self.method in able,
+            f"Method {self.method!r} does not learn from unlabelled pictures; {', '.join(able)} would.",
+        )
+        return self._rows(sort_input(X)[0], support=True)
+
     def _learn(self, rows, number, classes, text, sources, X_val=None, y_val=None) -> "CMMClassifier":
         "Fit the method and its calibration on rows (n, d), then set all learned attributes."
         scale = self.logit_scale or (self.encoder_.logit_scale if self.encoder_ else 100.0)
@@ -283,6 +307,7 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
             seed=self.random_state,
             device=self.device,
             has_text=text is not None,
+            X_unlabelled=self.pool_,
         )
         (fitted,) = fit_many(self.method, [task], **(self.settings or {}))
         held = hold_out(fitted, task) if self.calibrate else None
@@ -356,6 +381,19 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         found = self.answers(one_row(image), top)
         need(len(found) == 1, f"predict_one takes one picture, not {len(found)}: use predict or answers.")
         return found[0]
+
+    def suggest(self, X: Any, k: int = 20) -> list[tuple[Any, Prediction]]:
+        """The `k` pictures or rows of X to label next, as (path or position, `Prediction`) pairs.
+
+        Of those without a label yet, the middles of clusters in which each weighs as much as the classifier is unsure
+        of it (`suggest_rows`). `ValueError` where there are no k of them."""
+        check_is_fitted(self, "fitted_")
+        X, _ = sort_input(X)
+        rows = self._rows(X)
+        chances = self._probabilities(self.fitted_.logits(rows))
+        chosen = suggest_rows(rows, chances, k, self.support_, self.random_state)
+        names = X.paths if isinstance(X, Pictures) else range(len(rows))
+        return [(names[i], answer) for i, answer in zip(chosen, self.answers(rows[chosen]))]
 
     # Looking behind an answer
 

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['COMMANDS', 'GROUPS', 'PAPER_GRIDS', 'parse_setting', 'arg', 'flag', 'command', 'parser', 'batch', 'ledger', 'report',
-           'with_activation', 'fit', 'predictions', 'predict_csv', 'predict', 'gap', 'cache_ls', 'cache_verify',
-           'cache_prune', 'data_list', 'data_get', 'data_check', 'main']
+           'with_activation', 'fit', 'predictions', 'predict_csv', 'predict', 'suggest', 'gap', 'cache_ls',
+           'cache_verify', 'cache_prune', 'data_list', 'data_get', 'data_check', 'main']
 
 # %% ../../nbs/use/65_cli.ipynb #358277cd
 import argparse
@@ -304,6 +304,7 @@ _FIT_ARGUMENTS = (
     arg("--pretrained", "its weights: a tag like openai, or a local file"),
     _QUICK_GELU,
     arg("--method", "a method of the package (default: cmm)", default="cmm"),
+    arg("--unlabelled", "pictures without labels to learn from too: a folder", metavar="FOLDER"),
     arg(
         "--templates",
         "a set's name, a sentence with {}, or a .txt file with one per line (default: photo)",
@@ -341,9 +342,13 @@ def fit(args) -> None:
         device=args.device,
         progress=not args.quiet,
     )
-    clf.fit(args.folder).save(args.output)
+    clf.fit(args.folder, unlabelled=args.unlabelled).save(args.output)
     size = f"{len(clf.support_)} pictures, {len(clf.classes_)} classes"
     print(f"{size}, encoder {encoder}, method {args.method}: {args.output}")
+    if args.unlabelled:
+        believed = clf.fitted_.info.get("pool_weight", 1) > 0
+        use = "learned from" if believed else "looked at, but they would not have helped"
+        print(f"{clf.fitted_.info['unlabelled_pictures']} unlabelled pictures were {use}")
     _print_record(clf.report())
 
 # %% ../../nbs/use/65_cli.ipynb #cfbeae11
@@ -497,27 +502,37 @@ def _print_all(answers: Iterable[tuple], show: Callable) -> int:
     return bad
 
 # %% ../../nbs/use/65_cli.ipynb #4cdcf06c
-@command(
-    "predict",
-    "classify pictures with a saved classifier",
+_ASK_A_MODEL = (
     arg("model", "a classifier file that cmm fit wrote"),
     arg("images", "pictures, or folders of pictures", nargs="+", metavar="IMG|FOLDER"),
-    arg("--top", "how many classes to name (default: 3)", type=int, default=3),
-    flag("--json", "one JSON object per picture and line"),
-    arg("--csv", "write a table as it goes; called again, it goes on where it stopped", metavar="OUT"),
     arg("--encoder", "if the file's encoder has another name here"),
     arg("--pretrained", "where the encoder's weights lie here"),
     _QUICK_GELU,
     _DEVICE,
     _QUIET,
 )
-def predict(args) -> None:
-    "A line per picture, or a table; `RuntimeError` at the end when some could not be read."
-    need(args.top >= 1, f"--top must be 1 or more, not {args.top}.")
+
+
+def _loaded(args) -> Any:
+    "The classifier that was asked for, with its encoder."
     from cmm_nb.use.classifier import CMMClassifier
 
     encoder = _encoder_of(args.model, args.encoder, args.quick_gelu)
-    clf = CMMClassifier.load(args.model, encoder, args.pretrained, args.device)
+    return CMMClassifier.load(args.model, encoder, args.pretrained, args.device)
+
+
+@command(
+    "predict",
+    "classify pictures with a saved classifier",
+    *_ASK_A_MODEL,
+    arg("--top", "how many classes to name (default: 3)", type=int, default=3),
+    flag("--json", "one JSON object per picture and line"),
+    arg("--csv", "write a table as it goes; called again, it goes on where it stopped", metavar="OUT"),
+)
+def predict(args) -> None:
+    "A line per picture, or a table; `RuntimeError` at the end when some could not be read."
+    need(args.top >= 1, f"--top must be 1 or more, not {args.top}.")
+    clf = _loaded(args)
     files = _asked(args.images)
     if args.csv:
         bad = predict_csv(clf, files, args.csv, file_hash(args.model, 12), args.top, not args.quiet)
@@ -526,6 +541,28 @@ def predict(args) -> None:
         bad = _print_all(predictions(clf, files, args.top), _print_json if args.json else _print_answer)
     if bad:
         raise RuntimeError(f"{bad} of {len(files)} pictures could not be read.")
+
+# %% ../../nbs/use/65_cli.ipynb #2b1cf69d
+@command(
+    "suggest",
+    "name the pictures to label next for a saved classifier",
+    *_ASK_A_MODEL,
+    arg("-k", "how many (default: 20)", type=int, default=20),
+    flag("--json", "one JSON object per picture and line"),
+)
+def suggest(args) -> None:
+    "A line per picture, the most useful label first; `RuntimeError` at the end when some could not be read."
+    clf, files = _loaded(args), _asked(args.images)
+    unread = {file: said for file in files if isinstance(said := _opened(file), str)}
+    for said in unread.values():
+        print(f"cmm: {said}", file=sys.stderr)
+    readable = [file for file in files if file not in unread]
+    need(readable, "None of the files is a picture.")
+    show = _print_json if args.json else _print_answer
+    for file, answer in clf.suggest(readable, args.k):
+        show(file, answer)
+    if unread:
+        raise RuntimeError(f"{len(unread)} of {len(files)} pictures could not be read and were left out.")
 
 # %% ../../nbs/use/65_cli.ipynb #ad656015
 def _gap_of_folder(folder: Path, args) -> tuple[object, dict[str, dict]]:
