@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['MAIN', 'notebook_name', 'notebook_path', 'parameters_of', 'defaults_of', 'check_parameters', 'code_of', 'imports_of',
-           'uses', 'slug', 'run_folder', 'out_folder', 'to_html', 'Markup', 'as_markup', 'html_table', 'fold',
-           'html_figure', 'rows_link', 'rows_table', 'RunError', 'execute', 'run_notebook']
+           'uses', 'slug', 'run_folder', 'out_folder', 'html_page', 'to_html', 'Markup', 'as_markup', 'html_table',
+           'fold', 'html_figure', 'rows_link', 'rows_table', 'RunError', 'execute', 'run_notebook']
 
 # %% ../../nbs/runs/53_notebooks.ipynb #ea77443a
 import ast
@@ -217,8 +217,8 @@ _MATHJAX = """<script>window.MathJax = {tex2jax: {inlineMath: [["$", "$"], ["\\\
 </script><script src="{url}" async></script>"""
 
 
-def _shell(body: str, title: str, head: str = "") -> str:
-    "The whole page around its `body`; `title` is plain text, `head` goes into the head as it is."
+def html_page(body: str, title: str, head: str = "") -> str:
+    "The whole page around its `body`, with contents; `title` is plain text, `head` goes into the head as it is."
     body, entries = _anchored(_framed(body))
     banner = _BANNER.search(body)
     body = _BANNER.sub("", body)
@@ -300,7 +300,7 @@ def to_html(notebook, html, code: bool = False) -> Path:
     body, _ = exporter.from_notebook_node(nb)
     head = f"<style>{_code_style()}</style>" + _MATHJAX.replace("{url}", exporter.mathjax_url) if code else ""
     with atomic_path(html) as tmp:
-        tmp.write_text(_shell(body, title, head), encoding="utf-8")
+        tmp.write_text(html_page(body, title, head), encoding="utf-8")
     return Path(html)
 
 # %% ../../nbs/runs/53_notebooks.ipynb #45a6c92b

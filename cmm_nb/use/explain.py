@@ -14,6 +14,7 @@ from typing import Any, Mapping, Sequence
 import numpy as np
 
 from ..core import l2norm
+from ..metrics import log_softmax
 from ..model.tasks import Fitted
 from .calibration import HeldOut, known_score
 from .inputs import Pictures
@@ -111,12 +112,16 @@ def draw_explanation(
     return fig
 
 # %% ../../nbs/use/63_explain.ipynb #b24db42d
-def held_summary(held: HeldOut | None) -> dict[str, np.ndarray] | None:
-    "Of h held-out images: their `row` in the support set, the `answer` they got (a class number), their `score`."
+def held_summary(held: HeldOut | None, temperature: float = 1.0) -> dict[str, np.ndarray] | None:
+    """Of h held-out images: their `row` in the support set, the `answer` they got (a class number), their `score`.
+
+    And the probabilities, at a `temperature`, of the answer (`sure`) and of the label they have (`given`)."""
     if held is None:
         return None
+    p = np.exp(log_softmax(np.asarray(held.logits, dtype=np.float64) / temperature))
+    given = p[np.arange(len(p)), held.label]
     score = known_score(held.logits, held.unit)
-    return dict(row=held.rows, answer=held.logits.argmax(1), score=score)
+    return dict(row=held.rows, answer=held.logits.argmax(1), score=score, sure=p.max(1), given=given)
 
 
 def _class_row(c: int, labels: list, images: int, answers: np.ndarray) -> dict[str, Any]:
