@@ -265,7 +265,7 @@ def side_by_side(
 
     `parameters`: the tensors that count as trained. `untrained`: the settings of the search that need no training;
     `cells(state, z, {those settings: values})` -> candidates. `per_row`: settings that shrink as the support set
-    grows. `embedding`: as in `Fitted`. `large`: the search of a task with many rows, which is trained in mini-batches."""
+    grows. `embedding`: as in `Fitted`. `large`: the search of a task with many rows, trained in mini-batches."""
     cells = cells or one_by_one(formula)
     frame = _SideBySide(
         name, train, search, default, formula, parameters, untrained, per_row, cells, embedding
