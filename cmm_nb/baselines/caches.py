@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['knn_logits', 'build_knn', 'cache_scores', 'cache_cosines', 'summed_by_class', 'vote_scores', 'tip_logits',
            'build_tip', 'train_tip', 'ape_logits', 'build_ape', 'apet_logits', 'train_apet', 'proker_logits',
-           'build_proker']
+           'conjugate_gradients', 'build_proker']
 
 # %% ../../nbs/baselines/32_caches.ipynb #60ac9fb5
 import itertools
@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import normalize, one_hot
 
 from .side_by_side import Batch, Settings, adamw, many_scores, mean_ce, per_cell, side_by_side
+from ..core import need
 from cmm_nb.model.choice import (
     Candidates,
     State,
@@ -70,9 +71,12 @@ def _cache(task: Task, X: Tensor, y: Tensor) -> State:
 
 def cache_scores(cosines: Tensor, values: Tensor, beta) -> Tensor:
     "exp(-beta (1 - cosines)) Y (n, C), from cosines (n, N) with the keys."
-    return (-beta * (1 - cosines)).exp() @ values
+    if not many_rows(values.shape[-2]):
+        return (-beta * (1 - cosines)).exp() @ values
+    blocks = cosines.split(rows_at_once(values.shape[-2]), -2)
+    return torch.cat([(-beta * (1 - block)).exp() @ values for block in blocks], -2)
 
-# %% ../../nbs/baselines/32_caches.ipynb #19e87ddf
+# %% ../../nbs/baselines/32_caches.ipynb #b1f0a440
 def cache_cosines(keys: Tensor, z: Tensor) -> Tensor:
     "Cosines (n, N) of images z (n, d) with keys (N, d); many keys lie in memory one after the other."
     return (keys @ z.mT).mT if many_rows(len(keys)) else z @ keys.mT
@@ -272,11 +276,16 @@ def _channel_mask(T0: Tensor, X: Tensor, y: Tensor) -> Tensor:
     return X.new_zeros(X.shape[1]).index_fill(0, kept, 1.0)
 
 
-def _moved_scores(batch: Batch, part: Batch, moved: Tensor, key_weights: Tensor) -> Tensor:
-    "The cache's scores (n, C) for the rows of `part`, with the residuals moved (C, d) and a weight (N, 1) per key."
-    X, y, rows = batch.X[0], batch.y[0], part.X[0]
-    cosines = X @ rows.mT + (moved @ rows.mT)[y]
-    return summed_by_class(cosines.mT, y, key_weights, len(moved), 1.0)
+def _moved_scores(batch: Batch, part: Batch, Y: Tensor, moved: Tensor, key_weights: Tensor) -> Tensor:
+    """The cache's scores (R, B, n, C) for the rows of `part`: every key moved with its class, and weighed.
+
+    Y (R, 1, N, C) one-hot labels; moved (R, B, C, d); key_weights (R, B, N, 1)."""
+    if not batch.mini:
+        keys = batch.X[:, None] + Y @ moved
+        return cache_scores(many_scores(part.X, keys), Y * key_weights, 1.0)
+    y, rows = batch.y[0], part.X[0]
+    cosines = batch.X[0] @ rows.mT + (moved[0, 0] @ rows.mT)[y]
+    return summed_by_class(cosines.mT, y, key_weights[0, 0], Y.shape[-1], 1.0)
 
 # %% ../../nbs/baselines/32_caches.ipynb #43abde89
 @method(
@@ -303,27 +312,16 @@ def train_apet(batch: Batch, settings: Settings) -> State:
     Y = one_hot(batch.y, C).to(X.dtype)[:, None]
     mask = torch.stack([_channel_mask(*one) for one in zip(T0, X, batch.y)])[:, None, None]
 
-    def cache(moved, key_weights):
-        return X[:, None] + Y @ moved, Y * key_weights
-
-    def extra(part, moved, key_weights):
-        if batch.mini:
-            return _moved_scores(batch, part, moved[0, 0], key_weights[0, 0])
-        keys, values = cache(moved, key_weights)
-        return cache_scores(many_scores(X, keys), values, 1.0)
-
     def loss(residual, key_weights):
         part, moved = next(parts), mask * residual
         logits = part.scale * many_scores(part.X, T0[:, None] + moved)
-        return mean_ce(logits + strength * extra(part, moved, key_weights), part.y)
+        return mean_ce(logits + strength * _moved_scores(batch, part, Y, moved, key_weights), part.y)
 
     start, lr = [X.new_zeros(R, B, C, d), X.new_ones(R, B, N, 1)], X.new_full((R, B), 1e-3)
-    residual, key_weights = adamw(
-        loss, start, lr, batch.steps(settings["passes"]), weight_decay=0.1, eps=1e-3
-    )
+    residual, weights = adamw(loss, start, lr, batch.steps(settings["passes"]), weight_decay=0.1, eps=1e-3)
     moved = mask * residual
-    keys, values = cache(moved, key_weights)
-    return dict(T=T0[:, None] + moved, keys=keys, values=values, residual=moved, key_weights=key_weights)
+    keys, values = X[:, None] + Y @ moved, Y * weights
+    return dict(T=T0[:, None] + moved, keys=keys, values=values, residual=moved, key_weights=weights)
 
 # %% ../../nbs/baselines/32_caches.ipynb #7e602f17
 def _centred(x: Tensor) -> Tensor:
@@ -338,29 +336,94 @@ def _ridge(K: Tensor, lam, residual: Tensor) -> Tensor:
 
 def proker_logits(state: State, z: Tensor) -> Tensor:
     "f0 plus the kernel's correction, in the units of CLIP's logits."
-    cosines = z @ state["keys"].mT
+    cosines = cache_cosines(state["keys"], z)
     correction = cache_scores(cosines, state["coef"], state["beta"])
     unit = state["scale"] / state["kappa"]
     return clip_logits(state, z) + unit * correction
 
+# %% ../../nbs/baselines/32_caches.ipynb #19d030df
+_EXACT_ROWS = 12_288  # support rows up to which the kernel (N, N) is made and factored
+
+
+def _kernel_product(keys: Tensor, beta, P: Tensor) -> Tensor:
+    "k(K, K) P, from keys (N, d) and P (N, m), in blocks of rows."
+    blocks = keys.split(rows_at_once(len(keys)))
+    return torch.cat([cache_scores(block @ keys.mT, P, beta) for block in blocks])
+
+
+def conjugate_gradients(
+    product: Callable, right: Tensor, tolerance: float = 1e-3, most: int = 50
+) -> tuple[Tensor, int]:
+    "Solution (N, m) of product(x) = right, a positive definite system for each column, and the steps it took."
+    x, residual, direction = torch.zeros_like(right), right.clone(), right.clone()
+    square = (residual**2).sum(0)
+    goal, tiny = tolerance**2 * square, torch.finfo(right.dtype).tiny
+    for step in range(most):
+        if (square <= goal).all():
+            return x, step
+        moved = product(direction)
+        length = square / (direction * moved).sum(0).clamp_min(tiny)
+        x.addcmul_(length, direction)
+        residual.addcmul_(length, moved, value=-1)
+        before, square = square, (residual**2).sum(0)
+        direction = direction.mul_(square / before.clamp_min(tiny)).add_(residual)
+    return x, most
+
+
+def _coefficients(keys: Tensor, among: Tensor | None, beta, lam, right: Tensor) -> Tensor:
+    "(k(K, K) + lam I)^-1 right (N, m), from the cosines `among` the keys, or without them in blocks."
+    if among is not None:
+        return _ridge((-beta * (1 - among)).exp(), lam, right)
+    return conjugate_gradients(lambda P: _kernel_product(keys, beta, P).add_(P * lam), right)[0]
+
+
+def _among(keys: Tensor) -> Tensor | None:
+    "Cosines (N, N) of the keys, or None where they are too many."
+    return keys @ keys.mT if len(keys) <= _EXACT_ROWS else None
+
 
 def _proker_finish(state: State) -> State:
     keys, values = state["keys"], state["values"]
-    kernel = (-state["beta"] * (1 - keys @ keys.mT)).exp()
     answer = _centred(keys @ state["T0"].mT)
     residual = _centred(values) - state["kappa"] * answer
-    return dict(coef=_ridge(kernel, state["lam"], residual))
+    return dict(coef=_coefficients(keys, _among(keys), state["beta"], state["lam"], residual))
+
+# %% ../../nbs/baselines/32_caches.ipynb #462135f1
+_MOST_WORK = 6e13  # operations: about ten minutes of two cores
+_STEPS = 50 * (9 + 1)  # of the search and of the fit
+
+
+def _affordable(X: Tensor, n_classes: int) -> None:
+    "`ValueError` for a kernel that is too large to factor and too much work for a CPU."
+    N, d = X.shape
+    work = _STEPS * 2 * N**2 * (d + 2 * n_classes)
+    need(
+        N <= _EXACT_ROWS or X.is_cuda or work <= _MOST_WORK,
+        f"proker with {N:,} support rows needs kernels of {4 * N**2 / 2**30:.1f} GiB each, four at a time, or about "
+        f"{work / _MOST_WORK / 6:.0f} hours on a CPU: take fewer shots, a GPU, or another method, such as tip-adapter.",
+    )
+
+
+def _coarse(search: dict) -> dict:
+    "Every third beta and lambda."
+    return search | dict(beta=search["beta"][1::3], lam=search["lam"][1::3])
+
+
+def _proker_note(task: Task) -> dict[str, str]:
+    if len(task.X) <= _EXACT_ROWS:
+        return {}
+    return dict(solver="conjugate gradients in blocks of rows; beta and lam out of 3 x 3")
 
 # %% ../../nbs/baselines/32_caches.ipynb #01a31e88
 def _proker_cells(state: State, z: Tensor, search) -> Candidates:
     keys, values, scale = state["keys"], state["values"], state["scale"]
-    among, to_keys, clip = keys @ keys.mT, z @ keys.mT, clip_logits(state, z)
+    among, to_keys, clip = _among(keys), cache_cosines(keys, z), clip_logits(state, z)
+    search = dict(search) if among is not None else _coarse(search)
     answer = _centred(keys @ state["T0"].mT)
     targets = torch.cat([_centred(values), answer], 1)
     kappas = torch.tensor(search["kappa"], dtype=z.dtype, device=z.device).view(-1, 1, 1)
     for beta, lam in itertools.product(search["beta"], search["lam"]):
-        kernel = (-beta * (1 - among)).exp()
-        coefficients = _ridge(kernel, lam, targets)
+        coefficients = _coefficients(keys, among, beta, lam, targets)
         from_labels, from_clip = cache_scores(to_keys, coefficients, beta).split(values.shape[1], 1)
         cells = [dict(beta=beta, lam=lam, kappa=kappa) for kappa in search["kappa"]]
         yield cells, clip - scale * from_clip + scale / kappas * from_labels
@@ -376,12 +439,15 @@ def _proker_cells(state: State, z: Tensor, search) -> Candidates:
         kappa=(0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 40.0),
     ),
     default=dict(beta=2.0, lam=0.3, kappa=10.0),
-    deviation="kappa is searched, and classes are centred; the public code adds raw cosines (kappa 1)",
+    deviation="kappa is searched, and classes are centred; the public code adds raw cosines (kappa 1); above 12,288 "
+    "rows conjugate gradients and a coarse search",
     frame=closed_form,
     formula=proker_logits,
     cells=_proker_cells,
     finish=_proker_finish,
+    note=_proker_note,
 )
 def build_proker(task: Task, X: Tensor, y: Tensor) -> State:
     "Proximal kernel ridge regression (Bendou et al. 2025), closed form."
+    _affordable(X, task.n_classes)
     return _cache(task, X, y)
