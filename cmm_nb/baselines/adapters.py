@@ -16,7 +16,7 @@ from torch.nn.functional import normalize, one_hot
 from .side_by_side import Batch, Settings, adamw, many_scores, mean_ce, per_cell, side_by_side
 from ..model.choice import Candidates, State, blends, clip_logits
 from ..model.methods import method
-from ..model.tasks import Task
+from ..model.tasks import Task, many_rows
 
 # %% ../../nbs/baselines/34_adapters.ipynb #4f7b6722
 def _linear_start(rows: int, columns: int, seed: int) -> Tensor:
@@ -111,18 +111,38 @@ def _shots(task: Task) -> int:
     return max(1, len(task.X) // task.n_classes)
 
 
+_SGVA_SEARCH = dict(lr=(1e-3,), steps=(200,), weight=(0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0))
+
+
 def _sgva_default(task: Task) -> dict[str, Any]:
-    return dict(lr=1e-3, steps=200, weight=_shots(task) / 8)
+    how_long = dict(passes=20) if many_rows(len(task.X)) else dict(steps=200)
+    return dict(lr=1e-3) | how_long | dict(weight=_shots(task) / 8)
+
+
+def _log_teacher(part: Batch) -> Tensor:
+    "CLIP's log probabilities (R, 1, n, C) of the images of `part`."
+    return (part.scale * part.X[:, None] @ part.T0[:, None].mT).log_softmax(-1)
+
+
+def _sgva_losses(part: Batch, images: Tensor, teacher: Tensor) -> Tensor:
+    "Cross-modal, visual and distillation losses (R, B), summed, of the adapted images (R, B, n, d) of `part`."
+    logits = part.scale * images @ part.T0[:, None].mT
+    visual = _supervised_contrast(part.scale * images @ images.mT, part.y)
+    surprise = teacher - logits.log_softmax(-1)
+    distillation = (teacher.exp() * surprise).sum(-1).mean(-1)
+    return mean_ce(logits, part.y) + visual + distillation
 
 # %% ../../nbs/baselines/34_adapters.ipynb #151d685f
 @method(
     "sgva",
     summary="adapter with contrastive and distillation losses, feature part",
     source="Peng et al. 2022",
-    search=dict(lr=(1e-3,), steps=(200,), weight=(0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)),
+    search=_SGVA_SEARCH,
     default=_sgva_default,
-    deviation="feature part alone; weights of the losses, adapter and default weight are ours",
+    deviation="feature part alone; weights of the losses, adapter and default weight are ours; full batches up to "
+    "4,096 rows",
     frame=side_by_side,
+    large=dict(lr=_SGVA_SEARCH["lr"], passes=(20,), weight=_SGVA_SEARCH["weight"]),
     formula=sgva_logits,
     parameters=["W1", "W2"],
     untrained=["weight"],
@@ -133,24 +153,20 @@ def train_sgva(batch: Batch, settings: Settings) -> State:
     """The feature part of SgVA-CLIP (Peng et al. 2022): a bottleneck and the adapted class means.
 
     Trained with cross-modal, visual and distillation losses."""
-    X, y, T0, lr = batch.X, batch.y, batch.T0[:, None], settings["lr"]
-    ratio = torch.full_like(lr, 0.2)
-    teacher = (batch.scale * X[:, None] @ T0.mT).log_softmax(-1)
+    lr, parts = settings["lr"], batch.parts()
+    ratio, always = torch.full_like(lr, 0.2), None if batch.mini else _log_teacher(batch)
 
-    def adapted(W1, W2):
-        return _adapt(X, W1, W2, ratio[..., None, None])
+    def adapted(part, W1, W2):
+        return _adapt(part.X, W1, W2, ratio[..., None, None])
 
     def loss(W1, W2):
-        images = adapted(W1, W2)
-        logits = batch.scale * images @ T0.mT
-        visual = _supervised_contrast(batch.scale * images @ images.mT, y)
-        surprise = teacher - logits.log_softmax(-1)
-        distillation = (teacher.exp() * surprise).sum(-1).mean(-1)
-        return mean_ce(logits, y) + visual + distillation
+        part = next(parts)
+        return _sgva_losses(part, adapted(part, W1, W2), _log_teacher(part) if always is None else always)
 
-    W1, W2 = adamw(loss, _mlp_start(batch, lr.shape[1]), lr, settings["steps"])
-    Y = one_hot(y, T0.shape[-2]).to(X.dtype)[:, None]
-    means = normalize(Y.mT @ adapted(W1, W2), dim=-1)
+    steps = batch.steps(settings["passes"]) if batch.mini else settings["steps"]
+    W1, W2 = adamw(loss, _mlp_start(batch, lr.shape[1]), lr, steps)
+    Y = one_hot(batch.y, batch.T0.shape[-2]).to(batch.X.dtype)[:, None]
+    means = normalize(Y.mT @ adapted(batch, W1, W2), dim=-1)
     return dict(W1=W1, W2=W2, ratio=ratio, means=means)
 
 # %% ../../nbs/baselines/34_adapters.ipynb #ffb29936

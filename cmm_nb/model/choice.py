@@ -170,11 +170,13 @@ def closed_form(
     cells: Callable[..., Candidates] | None = None,
     finish: Callable | None = None,
     per_row: Sequence[str] = (),
+    note: Callable[[Task], Mapping[str, Any]] = lambda task: {},
 ) -> Callable[..., list[Fitted]]:
     """The frame of a closed form: `build(task, X, y)` -> tensors, `formula(state, z)` -> logits.
 
     `finish(state)` -> tensors that depend on the choice. `per_row`: settings that shrink as the support set grows.
-    `cells(state, z, search)` -> candidates; without it the formula judges them one by one."""
+    `cells(state, z, search)` -> candidates; without it the formula judges them one by one. `note(task)`: what else
+    `info` says."""
     cells = cells or one_by_one(formula, finish)
 
     def start(task: Task) -> State:
@@ -184,7 +186,7 @@ def closed_form(
         held = trials(task) if n_settings(search) > 1 and like is None else []
         tallies = [tally(cells(start(one.task), one.X, search), one.y) for one in held]
         chosen, about = pick(task, tallies, search, default, per_row, like)
-        info = about | dict(chosen=chosen, grid=search, n_parameters=0)
+        info = about | dict(chosen=chosen, grid=search, n_parameters=0) | dict(note(task))
         return Fitted(name, formula, complete(start(task), chosen, finish), task.width, info=info)
 
     def fit(tasks: Sequence[Task], progress: bool = False, like: Fitted | None = None) -> list[Fitted]:
