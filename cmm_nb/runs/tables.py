@@ -485,6 +485,11 @@ def _seed_flips(group: "pd.DataFrame", method: str, root) -> Iterator[dict[str, 
             yield flips(*(found["predicted"] for found in answers), answers[0]["label"])
 
 
+def _mean_of_known(values: Sequence[float]) -> float:
+    known = [value for value in values if value == value]
+    return float(np.mean(known)) if known else float("nan")
+
+
 def flip_table(frame: "pd.DataFrame", root="runs") -> list[dict[str, Any]]:
     """`flips` of every fused method, per data set, encoder and shots.
 
@@ -498,7 +503,7 @@ def flip_table(frame: "pd.DataFrame", root="runs") -> list[dict[str, Any]]:
         for method in fused_methods(group):
             found = list(_seed_flips(group, method, root))
             if found:
-                means = {name: float(np.nanmean([one[name] for one in found])) for name in found[0]}
+                means = {name: _mean_of_known([one[name] for one in found]) for name in found[0]}
                 row = dict(dataset=dataset, encoder=encoder, method=method, shots=int(shots))
                 out.append(row | means | dict(seeds=len(found)))
     return out
