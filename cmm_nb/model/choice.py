@@ -64,7 +64,10 @@ def tally(candidates: Candidates, y: Tensor) -> Tally:
         settings += cells
         labels = y.expand(logits.shape[:-1])
         hits.append((logits.argmax(-1) == labels).sum(-1))
-        cost.append(cross_entropy(logits.movedim(-1, 1), labels, reduction="none").sum(-1))
+        each = cross_entropy(
+            logits.flatten(0, -2), labels.flatten(), reduction="none"
+        )  # classes stay innermost
+        cost.append(each.view(labels.shape).sum(-1))
     return Tally(settings, torch.cat(hits), torch.cat(cost), len(y))
 
 # %% ../../nbs/model/16_choice.ipynb #433c5c92
