@@ -104,8 +104,8 @@ def build_gda(task: Task, X: Tensor, y: Tensor) -> State:
     residuals, _ = within_class(X, y, task.n_classes)
     return _shrunk_discriminant(X, class_means(X, y, task.n_classes), residuals)
 
-# %% ../../nbs/baselines/30_closed.ipynb #423a0a17
-_SHARPNESS = 50.0  # gamma: a difference of 0.02 in cosine weighs e times as much
+# %% ../../nbs/baselines/30_closed.ipynb #b78c9316
+_SHARPNESS = 5.0  # gamma: a difference of 0.2 in cosine weighs e times as much
 
 
 def guided_texts(task: Task, M: Tensor) -> Tensor:
@@ -134,7 +134,7 @@ def timo_logits(state: State, z: Tensor) -> Tensor:
 def _timo_cells(state: State, z: Tensor, search) -> Candidates:
     return blends(head_logits(state, z), _discriminant(state, z), search["weight"])
 
-# %% ../../nbs/baselines/30_closed.ipynb #1b08d21a
+# %% ../../nbs/baselines/30_closed.ipynb #8f70abab
 @method(
     "timo",
     summary="Gaussian discriminant; texts and images weigh each other first",
