@@ -133,7 +133,7 @@ def neighbours(rows: Tensor, others: Tensor, itself: bool = False) -> tuple[Tens
 def said(near: tuple[Tensor, Tensor], q: Tensor) -> Tensor:
     "What the neighbours of each row say of its class, (n, C): their shares `q` (m, C) times their affinities."
     values, numbers = near
-    return sum(values[:, [k]] * q[numbers[:, k]] for k in range(values.shape[1]))
+    return torch.stack([values[:, [k]] * q[numbers[:, k]] for k in range(values.shape[1])]).sum(0)
 
 
 def settle(base: Tensor, near: tuple[Tensor, Tensor], q: Tensor, rounds: int = 5) -> Tensor:
