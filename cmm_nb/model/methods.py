@@ -24,8 +24,8 @@ class Method:
     """A row of `METHODS`: how it is fitted, what it is, where it comes from.
 
     `search`: the values it tries for each setting; `default`: its settings where nothing chooses, a dict or a
-    function of the task; `deviation`: where ours departs from the source; `uses_pool`: does it learn from pictures
-    without labels?"""
+    function of the task; `deviation`: where ours departs from the source; `needs`: "features", "pictures" to train
+    through the encoder, or "pool", features of pictures without labels; `uses_pool`: does it learn from such?"""
 
     name: str
     fit: Callable[..., Any]
@@ -66,6 +66,7 @@ METHODS: Registry[Method] = Registry(
         "cmm_nb.model.paper",
         "cmm_nb.baselines.prompts",
         "cmm_nb.baselines.towers",
+        "cmm_nb.baselines.pool_peers",
     ),
     group="cmm_nb.methods",
 )
@@ -102,7 +103,7 @@ def method(
 
 
 def feature_methods() -> list[str]:
-    "The names of the methods that look at features only."
+    "The names of the methods that look at features only, and need none of pictures without labels."
     return [name for name, row in METHODS.items() if row.needs == "features"]
 
 
@@ -110,9 +111,11 @@ def named_methods(names: Sequence[str]) -> list[str]:
     """The methods that a list of names stands for, each once, in its order.
 
     The word `all` stands for every one, `features` for those that look at features, `pictures` for those that train
-    through the encoder. Raises `ValueError` for any other name that is not in `METHODS`."""
-    words = {"all": list(METHODS), "features": feature_methods()}
-    words["pictures"] = [name for name in METHODS if name not in words["features"]]
+    through the encoder, `pool` for those that need pictures without labels beside the labelled ones.
+    Raises `ValueError` for any other name that is not in `METHODS`."""
+    words = {"all": list(METHODS)}
+    for kind in ("features", "pictures", "pool"):
+        words[kind] = [name for name, row in METHODS.items() if row.needs == kind]
     every = [name for word in names for name in words.get(word) or [METHODS.canonical(word)]]
     return list(dict.fromkeys(every))
 
@@ -171,7 +174,7 @@ def fit_many(
     many labelled pictures were trained on, and what the method `saw` beyond them.
     Raises `ValueError` for an unknown method or setting, and for a method that needs pictures."""
     row = METHODS[name]
-    need(row.needs == "features", f"{name} trains through the encoder: give it pictures, with fit_deep.")
+    need(row.needs != "pictures", f"{name} trains through the encoder: give it pictures, with fit_deep.")
     need(len(tasks), "No tasks to fit.")
     if not row.takes_any:
         check_settings(f"Method {name!r}", settings, row.settings)

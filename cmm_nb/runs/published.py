@@ -63,12 +63,13 @@ OURS = {
     "Cross-Modal Partial": "cross-modal-partial",
     "SgVA-CLIP": "sgva",
     "GDA": "gda",
+    "TIMO": "timo",
     "ProLIP": "prolip",
     "APE-T": "ape-t",
     "CLIP-LoRA": "clip-lora",
     "CMM": "cmm-paper",
 }
-ABSENT = ("TIMO", "TIMO-S", "CLIP-SVD")  # printed by others and not built here: their rows are never filled
+ABSENT = ("TIMO-S", "CLIP-SVD")  # printed by others and not built here: their rows are never filled
 ON_TEST = {
     "Tip-Adapter-F": "its epoch is chosen on the test part",
     "Tip-Adapter": "its two weights are chosen on ImageNet's test part",

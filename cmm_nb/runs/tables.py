@@ -605,6 +605,7 @@ _COSTS: dict[str, tuple[str, str, str, str]] = {
     "zero-shot-ensemble": (*_FREE, "Cd", "Cd"),
     "nearest-mean": (*_FREE, "Cd", "2 Cd"),
     "gda": (*_FREE, "2 Cd", "2 Cd + C"),
+    "timo": (*_FREE, "2 Cd", "3 Cd + C"),
     "knn": (*_FREE, "Nd", "Nd + Cd + N"),
     "tip-adapter": (*_FREE, _CACHE, _CACHE),
     "tip-adapter-f": ("Nd", "2 Nd + 2 NC + Cd", _CACHE, _CACHE),
