@@ -110,10 +110,10 @@ def feature_methods() -> list[str]:
 def named_methods(names: Sequence[str]) -> list[str]:
     """The methods that a list of names stands for, each once, in its order.
 
-    The word `all` stands for every one, `features` for those that look at features, `pictures` for those that train
-    through the encoder, `pool` for those that need pictures without labels beside the labelled ones.
+    The word `features` stands for those that look at features, `pictures` for those that train through the encoder,
+    `all` for both, and `pool` for those that need pictures without labels beside the labelled ones.
     Raises `ValueError` for any other name that is not in `METHODS`."""
-    words = {"all": list(METHODS)}
+    words = {"all": [name for name, row in METHODS.items() if row.needs != "pool"]}
     for kind in ("features", "pictures", "pool"):
         words[kind] = [name for name, row in METHODS.items() if row.needs == kind]
     every = [name for word in names for name in words.get(word) or [METHODS.canonical(word)]]
