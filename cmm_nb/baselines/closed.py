@@ -141,7 +141,8 @@ def _timo_cells(state: State, z: Tensor, search) -> Candidates:
     source="Li et al. 2025",
     search=dict(weight=tuple(float(f"{10 ** (k / 2):.3g}") for k in range(-8, 5))),
     default=dict(weight=0.01),
-    deviation="both weightings are softmaxes at one fixed sharpness; no prompts but the task's own templates",
+    deviation="both weightings are softmaxes at one fixed sharpness; no prompts but the task's own templates, and with "
+    "prototypes alone only the images are weighed",
     frame=closed_form,
     formula=timo_logits,
     cells=_timo_cells,
