@@ -157,8 +157,8 @@ _TRUST = 0.5  # lambda: the weight of what the texts say
     source="Zanella et al. 2024",
     search=dict(gamma=(0.002, 0.01, 0.02, 0.2)),
     default=dict(gamma=0.02),
-    deviation="answers later pictures by its means, variances and texts, not the pool itself; starts from the means of the "
-    "labelled pictures and variance 1/d, which is weak at one shot; three neighbours in the pool and three in the support",
+    deviation="answers later pictures by its means, variances and texts, not the pool itself; starts from the means of "
+    "the labelled pictures and variance 1/d, which is weak at one shot; three neighbours each in pool and support",
     needs="pool",
     uses_pool=True,
     frame=pool_form,
@@ -186,8 +186,8 @@ def build_transclip(task: Task, gamma: float) -> State:
     "stata",
     summary="Gaussian mixture held to anchors, for pools that lack classes",
     source="Zanella et al. 2025",
-    deviation="anchors and start from the labelled pictures, published: from the texts; one diagonal covariance; answers "
-    "later pictures, not the pool",
+    deviation="anchors and start from the labelled pictures, published: from the texts; one diagonal covariance; "
+    "answers later pictures, not the pool",
     needs="pool",
     uses_pool=True,
     frame=pool_form,
