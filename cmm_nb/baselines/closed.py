@@ -89,11 +89,14 @@ def _shrunk_discriminant(X: Tensor, M: Tensor, residuals: Tensor) -> State:
     return dict(W=W, b=-0.5 * (W * M).sum(1))
 
 
+_WEIGHTS = tuple(float(f"{10 ** (k / 2):.3g}") for k in range(-8, 5))
+
+
 @method(
     "gda",
     summary="Gaussian discriminant beside zero-shot, closed form",
     source="Wang et al. 2024",
-    search=dict(weight=tuple(float(f"{10 ** (k / 2):.3g}") for k in range(-8, 5))),
+    search=dict(weight=_WEIGHTS),
     default=dict(weight=0.01),
     frame=closed_form,
     formula=gda_logits,
@@ -139,7 +142,7 @@ def _timo_cells(state: State, z: Tensor, search) -> Candidates:
     "timo",
     summary="Gaussian discriminant; texts and images weigh each other first",
     source="Li et al. 2025",
-    search=dict(weight=tuple(float(f"{10 ** (k / 2):.3g}") for k in range(-8, 5))),
+    search=dict(weight=_WEIGHTS),
     default=dict(weight=0.01),
     deviation="both weightings are softmaxes at one fixed sharpness; no prompts but the task's own templates, and with "
     "prototypes alone only the images are weighed",

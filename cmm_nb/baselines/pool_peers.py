@@ -93,7 +93,6 @@ def _rounded(S: Tensor) -> Tensor:
     source="Dempster et al. 1977",
     deviation="one covariance for all classes, half of it round; zero-shot logits times 1/2 as prior; 10 rounds",
     needs="pool",
-    uses_pool=True,
     frame=pool_form,
     formula=lines_logits,
 )
@@ -160,7 +159,6 @@ _TRUST = 0.5  # lambda: the weight of what the texts say
     deviation="answers later pictures by its means, variances and texts, not the pool itself; starts from the means of "
     "the labelled pictures and variance 1/d, which is weak at one shot; three neighbours each in pool and support",
     needs="pool",
-    uses_pool=True,
     frame=pool_form,
     formula=lines_logits,
 )
@@ -189,7 +187,6 @@ def build_transclip(task: Task, gamma: float) -> State:
     deviation="anchors and start from the labelled pictures, published: from the texts; one diagonal covariance; "
     "answers later pictures, not the pool",
     needs="pool",
-    uses_pool=True,
     frame=pool_form,
     formula=lines_logits,
 )
@@ -244,7 +241,6 @@ def graph_logits(state: State, z: Tensor) -> Tensor:
     source="Kalantidis et al. 2024",
     deviation="ties to texts are zero-shot probabilities; alpha 0.5; labelled pictures are nodes that know their class",
     needs="pool",
-    uses_pool=True,
     frame=pool_form,
     formula=graph_logits,
 )
@@ -274,7 +270,6 @@ def sinkhorn(logits: Tensor, marginals: Tensor, rounds: int = 50) -> Tensor:
     default=dict(weight=0.3),
     deviation="pool and labelled pictures count alike; the weight is chosen on validation images where there are some",
     needs="pool",
-    uses_pool=True,
     frame=pool_form,
     formula=head_logits,
 )

@@ -94,7 +94,16 @@ def method(
     def enter(core: Callable) -> Callable:
         fit = core if frame is None else frame(name, core, search, default, **parts)
         row = Method(
-            name, fit, summary, source, search, default, deviation, needs, core.__module__, uses_pool
+            name,
+            fit,
+            summary,
+            source,
+            search,
+            default,
+            deviation,
+            needs,
+            core.__module__,
+            uses_pool or needs == "pool",
         )
         METHODS.add(name, row)
         return core

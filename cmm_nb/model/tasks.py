@@ -135,9 +135,13 @@ def _template_rows(texts, T0: torch.Tensor) -> torch.Tensor:
 _LEAST_POOL, _LEAST_POOL_A_CLASS = 10, 2
 
 
+def _least_pool(n_classes: int) -> int:
+    return max(_LEAST_POOL, _LEAST_POOL_A_CLASS * n_classes)
+
+
 def enough_pool(n: int, n_classes: int) -> bool:
     "Are n unlabelled pictures enough to learn from?"
-    return n >= max(_LEAST_POOL, _LEAST_POOL_A_CLASS * n_classes)
+    return n >= _least_pool(n_classes)
 
 
 def _pool(X_unlabelled, labelled: torch.Tensor, n_classes: int) -> tuple[torch.Tensor, int]:
@@ -150,7 +154,7 @@ def _pool(X_unlabelled, labelled: torch.Tensor, n_classes: int) -> tuple[torch.T
     need(
         enough_pool(len(rows), n_classes),
         f"X_unlabelled holds {len(rows)} pictures beside the labelled ones, too few to learn {n_classes} classes "
-        f"from: give at least {max(_LEAST_POOL, _LEAST_POOL_A_CLASS * n_classes)}, or leave it out.",
+        f"from: give at least {_least_pool(n_classes)}, or leave it out.",
     )
     return rows, int(copied.sum())
 

@@ -458,8 +458,7 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         need(not held or "sure" in held, "This file is of an earlier version: fit the classifier again.")
         row = held.get("row", np.zeros(0, int))
         names = [self.sources_[i] for i in row]
-        found = (held.get(name, np.zeros(0)) for name in ("answer", "sure", "given"))
-        answer, sure, given = found
+        answer, sure, given = (held.get(name, np.zeros(0)) for name in ("answer", "sure", "given"))
         opened = [partial(open_image, name) for name in names]
         return Answered(names, opened, self.support_class_[row], answer.astype(int), sure, given, labels)
 
