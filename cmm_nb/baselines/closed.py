@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['fit_zero_shot', 'fit_zero_shot_ensemble', 'build_nearest_mean', 'gda_logits', 'build_gda', 'guided_texts',
-           'guided_shares', 'timo_logits', 'build_timo']
+           'timo_logits', 'build_timo']
 
 # %% ../../nbs/baselines/30_closed.ipynb #1268b86f
 from typing import Sequence
@@ -108,25 +108,16 @@ def build_gda(task: Task, X: Tensor, y: Tensor) -> State:
     return _shrunk_discriminant(X, class_means(X, y, task.n_classes), residuals)
 
 # %% ../../nbs/baselines/30_closed.ipynb #b78c9316
-_SHARPNESS = 5.0  # gamma: a difference of 0.2 in cosine weighs e times as much
+_SHARPNESS = 50.0
 
 
-def guided_texts(task: Task, M: Tensor) -> Tensor:
-    "Unit texts (C, d), every template weighted by its agreement with the class means M (C, d); T0 without `texts`."
-    if task.texts is None:
-        return task.T0
-    texts = normalize(task.texts, dim=2)
-    agreement = (texts * normalize(M, dim=1)[:, None]).sum(2)
-    weights = (_SHARPNESS * agreement).softmax(1)
-    return normalize((weights[..., None] * texts).sum(1), dim=1)
+def guided_texts(texts: Tensor, M: Tensor) -> tuple[Tensor, Tensor]:
+    """Unit texts (C, d) that prefer templates near class means M (C, d), and the texts (C, P, d) that join the images.
 
-
-def guided_shares(X: Tensor, y: Tensor, T: Tensor) -> Tensor:
-    "What each image (N,) counts for, 1 on average over its class, by its agreement with its class's text in T (C, d)."
-    factor = (_SHARPNESS * (X * T[y]).sum(1)).exp()
-    classes = torch.zeros(len(T), dtype=X.dtype, device=X.device)
-    means = classes.index_add(0, y, factor) / torch.bincount(y, minlength=len(T)).clamp_min(1)
-    return factor / means[y]
+    `texts`: unit rows (C, P, d) of P templates. Source: Li et al. 2025."""
+    agreement = (texts * normalize(M, dim=1)[:, None]).sum(2, keepdim=True)
+    weights = (_SHARPNESS * normalize(agreement, dim=1)).softmax(1)
+    return normalize((weights * texts).sum(1), dim=1), agreement * texts
 
 
 def timo_logits(state: State, z: Tensor) -> Tensor:
@@ -140,19 +131,20 @@ def _timo_cells(state: State, z: Tensor, search) -> Candidates:
 # %% ../../nbs/baselines/30_closed.ipynb #8f70abab
 @method(
     "timo",
-    summary="Gaussian discriminant; texts and images weigh each other first",
+    summary="Gaussian discriminant; texts and images guide each other first",
     source="Li et al. 2025",
     search=dict(weight=_WEIGHTS),
     default=dict(weight=0.01),
-    deviation="both weightings are softmaxes at one fixed sharpness; no prompts but the task's own templates, and with "
-    "prototypes alone only the images are weighed",
+    deviation="prompts are the task's own templates; with prototypes alone there is one",
     frame=closed_form,
     formula=timo_logits,
     cells=_timo_cells,
 )
 def build_timo(task: Task, X: Tensor, y: Tensor) -> State:
-    "Guided texts T (C, d), and the discriminant W, b of guided images (Li et al. 2025)."
-    T = guided_texts(task, class_means(X, y, task.n_classes))
-    shares = guided_shares(X, y, T)[:, None]
-    M = class_means(shares * X, y, task.n_classes)
-    return dict(T=T) | _shrunk_discriminant(X, M, shares.sqrt() * (X - M[y]))
+    "Guided texts T (C, d), and the discriminant W, b of images and guided texts (Li et al. 2025)."
+    texts = task.T0[:, None] if task.texts is None else normalize(task.texts, dim=2)
+    T, joining = guided_texts(texts.to(X), class_means(X, y, task.n_classes))
+    rows = torch.cat([X, joining.flatten(0, 1)])
+    classes = torch.cat([y, torch.arange(len(T)).to(y).repeat_interleave(texts.shape[1])])
+    residuals, _ = within_class(rows, classes, task.n_classes)
+    return dict(T=T) | _shrunk_discriminant(rows, class_means(rows, classes, task.n_classes), residuals)

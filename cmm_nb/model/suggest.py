@@ -9,6 +9,7 @@ __all__ = ['entropy', 'suggest_rows']
 import numpy as np
 
 from ..core import as_rows, l2norm, need
+from ..data.splits import is_copy
 
 # %% ../../nbs/model/24_suggest.ipynb #ee3d9ead
 def entropy(probabilities: np.ndarray) -> np.ndarray:
@@ -27,7 +28,11 @@ def suggest_rows(X, probabilities: np.ndarray, k: int, labelled=None, seed: int 
 
     X = l2norm(np.asarray(as_rows(X, "X"), dtype=np.float64))
     need(len(X) == len(probabilities), f"{len(probabilities)} rows of probabilities for {len(X)} rows of X.")
-    free = np.arange(len(X)) if labelled is None else np.flatnonzero(~_copies(X, labelled))
+    free = (
+        np.arange(len(X))
+        if labelled is None
+        else np.flatnonzero(~is_copy(X, l2norm(np.asarray(labelled, dtype=np.float64))))
+    )
     need(
         0 < k <= len(free), f"{k} pictures to label next: ask for 1 to {len(free)}, as many as have no label."
     )
@@ -35,12 +40,6 @@ def suggest_rows(X, probabilities: np.ndarray, k: int, labelled=None, seed: int 
     means = KMeans(k, n_init=1, random_state=seed).fit(X[free], sample_weight=weight)
     size = np.bincount(means.labels_, weight, minlength=k)
     return free[_nearest_free(X[free], means.cluster_centers_[np.argsort(-size, kind="stable")])]
-
-
-def _copies(X: np.ndarray, labelled) -> np.ndarray:
-    "Which rows of X (n, d) stand among the labelled rows too."
-    known = {row.tobytes() for row in l2norm(np.asarray(labelled, dtype=np.float64)).round(5)}
-    return np.array([row.tobytes() in known for row in X.round(5)])
 
 
 def _nearest_free(X: np.ndarray, centres: np.ndarray) -> np.ndarray:

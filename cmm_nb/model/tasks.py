@@ -16,7 +16,7 @@ import torch
 from ..clip.packs import FeaturePack
 from ..core import as_rows, l2norm, need, pick, pick_device, same_kind
 from ..data.images import FewShotSplit
-from ..data.splits import Protocol, draw, pool_rows, row_keys
+from ..data.splits import Protocol, draw, is_copy, pool_rows
 
 # %% ../../nbs/model/13_tasks.ipynb #db0b438d
 @dataclass
@@ -149,7 +149,7 @@ def _pool(X_unlabelled, labelled: torch.Tensor, n_classes: int) -> tuple[torch.T
     need(len(X_unlabelled), "X_unlabelled holds no picture: leave it out, or give some.")
     rows = l2norm(as_rows(X_unlabelled, "X_unlabelled").to(labelled.device))
     _same_width("X_unlabelled", rows, "X", labelled)
-    copied = np.isin(row_keys(rows.cpu().numpy()), row_keys(labelled.cpu().numpy()))
+    copied = is_copy(rows.cpu().numpy(), labelled.cpu().numpy())
     rows = rows[torch.as_tensor(~copied, device=rows.device)]
     need(
         enough_pool(len(rows), n_classes),
