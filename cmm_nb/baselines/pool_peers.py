@@ -127,9 +127,10 @@ def both_ways(near: tuple[Tensor, Tensor], size: int, first: int = 0) -> Tensor:
     counted from the node `first`."""
     values, numbers = near
     start = torch.arange(len(values), device=values.device)[:, None].expand_as(numbers)
-    places = torch.stack([start.reshape(-1), numbers.reshape(-1) + first])
-    ties = torch.sparse_coo_tensor(places, values.reshape(-1), (size, size), check_invariants=False)
-    return (ties + ties.t()).coalesce()
+    there = numbers.reshape(-1) + first
+    places = torch.stack([torch.cat([start.reshape(-1), there]), torch.cat([there, start.reshape(-1)])])
+    weights = values.reshape(-1).repeat(2)
+    return torch.sparse_coo_tensor(places, weights, (size, size), check_invariants=False).coalesce()
 
 
 def settle(base: Tensor, ties: Tensor, q: Tensor, known: Tensor, rounds: int = 5) -> Tensor:
