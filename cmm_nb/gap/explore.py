@@ -7,18 +7,14 @@ __all__ = ['Pair', 'rotation', 'packed', 'sprite', 'Explorer', 'explore', 'explo
 
 # %% ../../nbs/gap/45_explore.ipynb #e2f81bb9
 import io
-import json
 from base64 import b64encode
-from dataclasses import dataclass, field
-from html import escape
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Mapping, Sequence
 
 import numpy as np
 
-import cmm_nb
 from ..clip.packs import FeaturePack
-from ..core import as_rows, atomic_path, l2norm, need
+from ..core import Page, as_rows, l2norm, need, page_html
 from .closing import MeanShift, Procrustes
 from .pictures import PALETTE
 
@@ -82,14 +78,13 @@ Pair = tuple[np.ndarray, np.ndarray]  # image rows (n, d) and text rows (C, d)
 
 
 @dataclass(repr=False)
-class Explorer:
+class Explorer(Page):
     "A page about image rows (n, d), text rows (C, d), the text's number `label` (n,) of each image, and maps of both."
 
-    html: str
     image: np.ndarray
     text: np.ndarray
     label: np.ndarray
-    maps: Mapping[str, Pair] = field(default_factory=dict)
+    maps: Mapping[str, Pair]
 
     def numbers(
         self, name: str = "", t: float = 0.0, classes: Sequence[int] | None = None
@@ -107,46 +102,10 @@ class Explorer:
             own=float(cosines[np.arange(len(own)), own].mean()),
         )
 
-    def save(self, path) -> Path:
-        "Write the page to a file, whole or not at all; returns its path."
-        path = Path(path)
-        need(
-            path.parent.is_dir() and not path.is_dir(),
-            f"{path} cannot be written: name a file in a folder that exists.",
-        )
-        with atomic_path(path) as tmp:
-            tmp.write_text(self.html, encoding="utf-8")
-        return path
-
-    def framed(self, height: int = 760) -> str:
-        "The page as an element of another page."
-        frame = f'style="width:100%;height:{height}px;border:0" sandbox="allow-scripts" title="explorer"'
-        return f'<iframe srcdoc="{escape(self.html)}" {frame}></iframe>'
-
-    _repr_html_ = framed
-
     def __repr__(self) -> str:
         return f"Explorer: {len(self.image)} images, {len(self.text)} texts, maps {list(self.maps)}"
 
 # %% ../../nbs/gap/45_explore.ipynb #d76605bb
-def _asset(name: str) -> str:
-    return (Path(cmm_nb.__file__).parent / "page" / name).read_text(encoding="utf-8")
-
-
-def _page(data: Mapping[str, Any], title: str) -> str:
-    "The HTML of an explorer with its `data` in it."
-    inside = json.dumps(data, ensure_ascii=True).replace("<", "\\u003c")
-    return f"""<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)}</title><style>{_asset("explore.css")}</style></head><body>
-<h1>{escape(title)}</h1>
-{_asset("explore.html")}
-<script type="application/json" id="data">{inside}</script>
-<script>{_asset("explore.js")}</script>
-</body></html>
-"""
-
-
 _COLOURS = [*PALETTE[:7], "#6A3D9A", "#8C5A3C", "#7F7F7F", "#84B819", "#E31A6B"]  # of the first classes
 
 
@@ -203,7 +162,7 @@ def explore(
     data |= dict(colours=_COLOURS, pairs=labels is None)
     data["sprite"] = sprite([thumbnails[i] for i in kept]) if thumbnails is not None else None
     data["files"] = [str(files[i]) for i in kept] if files is not None else None
-    return Explorer(_page(data, title), image, text, label, moved)
+    return Explorer(page_html("explore", data, title), 820, image, text, label, moved)
 
 
 def _labels(labels, n: int, C: int) -> np.ndarray:
