@@ -257,6 +257,9 @@ class Page:
 
     _repr_html_ = framed
 
+    def __repr__(self) -> str:
+        return f"a page of {len(self.html) / 1000:.0f} kB, for a browser"
+
     def save(self, path) -> Path:
         "Write it to a file, whole or not at all; returns the path, `ValueError` where none can be written."
         path = Path(path)

@@ -9,7 +9,7 @@ from typing import Callable, Iterator
 
 import numpy as np
 
-from cmm_nb.core import l2norm
+from cmm_nb.core import l2norm, slider
 from cmm_nb.gap.explore import Explorer, explore
 
 CLASSES = [
@@ -191,6 +191,18 @@ def quick(page: Page) -> bool:
     return found and len(big.html) < 3e6
 
 
+def sliders_follow(page: Page) -> bool:
+    "A figure with a slider shows the numbers of its place."
+    panel = dict(x=[0, 1, 2], across="x", title="<i>", moving={"y": [[0, 1, 2], [2, 1, 0]]}, cursor=[0.5, 1])
+    figure = slider("t", ["a", "<b>"], [panel], {"n": [1, 2]})
+    with tempfile.TemporaryDirectory() as folder:
+        page.driver.get(figure.save(Path(folder) / "slider.html").as_uri())
+        said = "return ['value', 'numbers'].map(id => document.getElementById(id).innerText)"
+        before = page.js(said)
+        page.js("const t = document.getElementById('t'); t.value = 1; t.dispatchEvent(new Event('input'));")
+        return before == ["a", "n 1"] and page.js(said) == ["<b>", "n 2"]
+
+
 CHECKS = (
     names_are_text,
     slider_moves_numbers,
@@ -199,6 +211,7 @@ CHECKS = (
     keys_and_wheel,
     other_projections,
     quick,
+    sliders_follow,
 )
 
 

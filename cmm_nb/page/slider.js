@@ -11,11 +11,25 @@ const canvases = data.panels.map(panel => {
   const figure = document.createElement('figure'), canvas = document.createElement('canvas');
   const caption = document.createElement('figcaption');
   caption.textContent = panel.title;
+  const names = [...panel.curves, ...panel.moving].map(one => one.name);
+  if (names.length > 1) names.forEach((name, c) => {
+    const word = document.createElement('span');
+    word.textContent = ' ● ' + name;
+    word.style.color = colours[c % colours.length];
+    caption.append(word);
+  });
   figure.append(caption, canvas);
   document.getElementById('panels').append(figure);
   return canvas;
 });
 const range = all => [Math.min(...all), Math.max(...all)];
+// Round numbers between two values.
+function ticks(low, high) {
+  const rough = (high - low) / 4 || 1, power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 2.5, 5, 10].map(k => k * power).find(k => k >= rough);
+  const first = Math.ceil(low / step - 1e-9), count = Math.floor((high - first * step) / step + 1e-9);
+  return Array.from({ length: Math.max(0, count) + 1 }, (_, k) => +((first + k) * step).toPrecision(6));
+}
 const known = values => values.filter(v => v !== null);
 
 function draw(canvas, panel, frame) {
@@ -34,11 +48,10 @@ function draw(canvas, panel, frame) {
   const Y = v => h - bottom - (h - bottom - top) * (v - y0) / (y1 - y0 || 1);
   pen.font = '11px system-ui, sans-serif'; pen.fillStyle = ink; pen.strokeStyle = ink; pen.lineWidth = 1;
   pen.strokeRect(left, top, w - left - right, h - bottom - top);
-  for (let k = 0; k <= 4; k++) {
-    const x = x0 + k * (x1 - x0) / 4, y = y0 + k * (y1 - y0) / 4;
-    pen.textAlign = 'center'; pen.fillText(+x.toPrecision(3), X(x), h - bottom + 13);
-    pen.textAlign = 'right'; pen.fillText(+y.toPrecision(3), left - 4, Y(y) + 4);
-  }
+  pen.textAlign = 'center';
+  ticks(x0, x1).forEach(v => pen.fillText(v, X(v), h - bottom + 13));
+  pen.textAlign = 'right';
+  ticks(y0, y1).forEach(v => pen.fillText(v, left - 4, Y(v) + 4));
   pen.textAlign = 'center'; pen.fillText(panel.across, (left + w - right) / 2, h - 5);
   curves.forEach((curve, c) => {
     pen.strokeStyle = pen.fillStyle = colours[c % colours.length]; pen.lineWidth = 2;
@@ -53,10 +66,9 @@ function draw(canvas, panel, frame) {
       curve.y.forEach((v, k) => { if (v === null) { down = false; return; } pen[down ? 'lineTo' : 'moveTo'](X(panel.x[k]), Y(v)); down = true; });
       pen.stroke();
     }
-    if (curves.length > 1) { pen.textAlign = 'left'; pen.fillText(curve.name, left + 8, top + 14 + 14 * c); }
   });
-  const at = panel.cursor && panel.cursor[frame];
-  if (at === null || at === undefined) return;
+  if (!panel.cursor || panel.cursor[frame] === null) return;
+  const at = Math.min(x1, Math.max(x0, panel.cursor[frame]));
   pen.strokeStyle = ink; pen.setLineDash([4, 3]); pen.lineWidth = 1.5;
   pen.beginPath(); pen.moveTo(X(at), top); pen.lineTo(X(at), h - bottom); pen.stroke(); pen.setLineDash([]);
 }
