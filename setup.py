@@ -40,6 +40,7 @@ setup(
     extras_require=dict(
         plots=plots,
         batch=plots + batch,
+        browser=cfg["browser_requirements"].split(),
         ray=plots + batch + cfg["ray_requirements"].split(),
         dev=plots + batch + cfg["dev_requirements"].split(),
     ),

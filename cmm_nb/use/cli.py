@@ -18,6 +18,7 @@ import os
 import shlex
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator, Sequence, TextIO
 
@@ -594,33 +595,40 @@ def show(args) -> None:
     _tell(files, readable)
 
 # %% ../../nbs/use/68_cli.ipynb #ad656015
-def _gap_of_folder(folder: Path, args) -> tuple[object, dict[str, dict]]:
+_Gaps = tuple[
+    object, dict[str, dict], Callable[[], Any]
+]  # of what, the reports, and how to make its explorer
+
+
+def _gap_of_folder(folder: Path, args) -> _Gaps:
     from cmm_nb.use.classifier import CMMClassifier
 
     encoder = with_activation(args.encoder, args.quick_gelu)
     clf = CMMClassifier(encoder, args.pretrained, "zero-shot", templates=args.templates, calibrate=False)
     clf.fit(folder)
     what = f"{folder}: {len(clf.support_)} pictures, {len(clf.classes_)} classes, encoder {encoder}"
-    return what, {"gap": clf.gap(seed=args.seed)["before"]}
+    return what, {"gap": clf.gap(seed=args.seed)["before"]}, clf.explore
 
 
-def _gap_of_classifier(file: Path, args) -> tuple[object, dict[str, dict]]:
+def _gap_of_classifier(file: Path, args) -> _Gaps:
     from cmm_nb.use.classifier import CMMClassifier
 
     clf = CMMClassifier.load(file, _encoder_of(file, None, args.quick_gelu), args.pretrained)
     what = f"{file}: {len(clf.support_)} support images, {len(clf.classes_)} classes, {clf.method}"
-    return what, clf.gap(seed=args.seed)
+    return what, clf.gap(seed=args.seed), clf.explore
 
 
-def _gap_of_pack(file: Path, args) -> tuple[object, dict[str, dict]]:
+def _gap_of_pack(file: Path, args) -> _Gaps:
     from cmm_nb.clip.packs import load_pack
+    from cmm_nb.gap.explore import explore_pack
     from cmm_nb.gap.measures import gap_report
 
     pack = load_pack(file)
-    return pack, {"gap": gap_report(pack.image, pack.text, image_labels=pack.label, seed=args.seed)}
+    report = gap_report(pack.image, pack.text, image_labels=pack.label, seed=args.seed)
+    return pack, {"gap": report}, partial(explore_pack, pack, seed=args.seed)
 
 
-def _gaps(args) -> tuple[object, dict[str, dict]]:
+def _gaps(args) -> _Gaps:
     from cmm_nb.use.model_file import is_classifier
 
     target = Path(args.target)
@@ -662,11 +670,14 @@ def _json_of(reports: dict[str, dict]) -> str:
     _QUICK_GELU,
     arg("--templates", "for a folder (default: photo)", default="photo"),
     _AS_JSON,
+    arg("--html", "write a page to look around in the space (at most 2,000 pictures)", metavar="FILE"),
     arg("--seed", "for what is sampled (default: 0)", type=int, default=0),
 )
 def gap(args) -> None:
     "Print every gap metric; of a classifier before and after its map."
-    what, reports = _gaps(args)
+    what, reports, explorer = _gaps(args)
+    if args.html:
+        explorer().save(args.html)
     if args.json:
         print(_json_of(reports))
         return
