@@ -285,7 +285,9 @@ def _check_words(classes: np.ndarray, class_names: Any) -> list[str]:
     known = {str(label) for label in classes.tolist()}
     names = map(str, class_names) if isinstance(class_names, Mapping) else ()
     lost = [name for name in names if name not in known]
-    return [f"class_names has words for {name!r}, which is no class here: {_listed(classes)}" for name in lost]
+    return [
+        f"class_names has words for {name!r}, which is no class here: {_listed(classes)}" for name in lost
+    ]
 
 
 def _check_copies(pictures: Pictures, number: np.ndarray, classes: np.ndarray) -> list[str]:
@@ -321,7 +323,10 @@ def check_embeddings(rows: np.ndarray, text: np.ndarray | None, classes: np.ndar
     if text is None:
         return
     for label, row in zip(classes.tolist(), text):
-        need(np.any(row), f"The text embedding of class {label!r} is zero: text features or weights are broken.")
+        need(
+            np.any(row),
+            f"The text embedding of class {label!r} is zero: text features or weights are broken.",
+        )
     first: dict[bytes, Any] = {}
     for label, key in zip(classes.tolist(), row_keys(text).tolist()):
         same = first.setdefault(key, label)
