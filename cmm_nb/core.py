@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['STAND_INS', 'l2norm', 'need', 'pick', 'as_rows', 'same_kind', 'content_hash', 'file_hash', 'atomic_path', 'may_write',
            'printable', 'cell', 'csv_text', 'pick_device', 'few_threads', 'git_commit', 'versions', 'cache_folder',
-           'project_folder', 'data_folder', 'optional_data', 'stand_ins', 'page_file', 'Page', 'page_html', 'slider']
+           'project_folder', 'data_folder', 'optional_data', 'stand_ins', 'page_file', 'is_page', 'Page', 'page_html',
+           'slider']
 
 # %% ../nbs/00_core.ipynb #ee7a0c6f
 import contextlib
@@ -177,7 +178,7 @@ def _is_number(text: str) -> bool:
 
 
 def cell(value: Any) -> Any:
-    "A value as a table may hold it: numbers as they are, nothing for NaN, text that no spreadsheet takes for a formula."
+    "A value as a table may hold it: numbers stay, nothing for NaN, text that no spreadsheet takes for a formula."
     if value is None or isinstance(value, float) and value != value:
         return ""
     if not isinstance(value, (str, os.PathLike)):
@@ -300,6 +301,12 @@ def page_file(name: str) -> str:
     return (Path(cmm_nb.__file__).parent / "page" / name).read_text(encoding="utf-8")
 
 
+def is_page(path: Path) -> bool:
+    "Was the file a page of this package?"
+    with open(path, "rb") as file:
+        return b'name="generator" content="cmm_nb"' in file.read(4000)
+
+
 @dataclass(repr=False)
 class Page:
     "An HTML document that needs nothing from elsewhere, and its height in pixels where it is shown in a frame."
@@ -317,13 +324,9 @@ class Page:
     def __repr__(self) -> str:
         return f"a page of {len(self.html) / 1000:.0f} kB, for a browser"
 
-    def save(self, path) -> Path:
-        "Write it to a file, whole or not at all; returns the path, `ValueError` where none can be written."
-        path = Path(path)
-        need(
-            path.parent.is_dir() and not path.is_dir(),
-            f"{path} cannot be written: name a file in a folder that exists.",
-        )
+    def save(self, path, force: bool = False) -> Path:
+        "Write it to a file, whole or not at all; returns the path. What may be written over: see `may_write`."
+        path = may_write(path, is_page, force)
         with atomic_path(path) as tmp:
             tmp.write_text(self.html, encoding="utf-8")
         return path
@@ -334,7 +337,8 @@ def page_html(kind: str, data: Mapping[str, Any], title: str) -> str:
     inside = json.dumps(data, ensure_ascii=True).replace("<", "\\u003c")
     heading = f"<h1>{escape(title)}</h1>" if title else ""
     return f"""<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<html lang="en"><head><meta charset="utf-8"><meta name="generator" content="cmm_nb">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title><style>{page_file("figure.css")}</style></head><body>
 {heading}
 {page_file(kind + ".html")}

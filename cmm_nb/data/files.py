@@ -384,7 +384,7 @@ class Found:
 
 # %% ../../nbs/data/05_files.ipynb #0174f4b1
 def check_names(class_names: Sequence[str], where: str) -> None:
-    "`ValueError` for a blank class name, and for two that are equal but for case, underscores, blanks or accents' form."
+    "`ValueError` for a blank class name, and for two that differ only in case, underscores, blanks or accents' form."
     first: dict[str, str] = {}
     for class_name in class_names:
         plain = " ".join(unicodedata.normalize("NFC", class_name).replace("_", " ").casefold().split())
