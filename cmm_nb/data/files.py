@@ -17,6 +17,7 @@ import os
 import sqlite3
 import time
 import unicodedata
+import warnings
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
@@ -73,10 +74,12 @@ _UPRIGHT = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # EXIF's orientation -> P
 
 def _upright(image):
     "The picture as its camera was held; as it is where the EXIF block is absent or broken."
-    try:
-        turned = image.getexif().get(_EXIF_ORIENTATION)
-    except Exception:  # PIL raises anything
-        turned = None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            turned = image.getexif().get(_EXIF_ORIENTATION)
+        except Exception:  # PIL raises anything
+            turned = None
     return image.transpose(_UPRIGHT[turned]) if turned in _UPRIGHT else image
 
 
