@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test rehearsal format bench bench-gpu lab docs notebooks sync clean
+.PHONY: help install run test browser rehearsal format bench bench-gpu lab docs notebooks sync clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,10 @@ format: install ## lay out notebooks and tools, and mend what the linter can men
 
 rehearsal: install ## every grid of the papers on drawn stand-ins, then the report; FOLDER=... keeps them
 	$(BIN)/python tools/rehearsal.py $(if $(FOLDER),"$(FOLDER)")
+
+browser: install ## the explorer's pages in a real browser against Python's numbers; says so where there is none
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[browser]'
+	$(BIN)/python tools/browser.py
 
 bench: install ## ratios measured in one run on this machine
 	$(BIN)/python tools/bench.py

@@ -41,6 +41,7 @@ setup(
     extras_require=dict(
         plots=plots,
         batch=plots + batch,
+        browser=cfg["browser_requirements"].split(),
         ray=plots + batch + cfg["ray_requirements"].split(),
         onnx=onnx,
         dev=plots + batch + onnx + cfg["dev_requirements"].split(),

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['STAND_INS', 'l2norm', 'need', 'pick', 'as_rows', 'same_kind', 'content_hash', 'file_hash', 'atomic_path',
            'pick_device', 'few_threads', 'git_commit', 'versions', 'cache_folder', 'project_folder', 'data_folder',
-           'optional_data', 'stand_ins']
+           'optional_data', 'stand_ins', 'page_file', 'Page', 'page_html', 'slider']
 
 # %% ../nbs/00_core.ipynb #ee7a0c6f
 import contextlib
@@ -16,9 +16,11 @@ import os
 import platform
 import subprocess
 import tempfile
+from dataclasses import dataclass
+from html import escape
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Iterable, Iterator
+from typing import Any, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -234,3 +236,94 @@ def stand_ins(folder=None) -> dict[str, Any]:
     `encoder`: the one that takes the place of every other, or empty."""
     note = (Path(folder).expanduser() if folder else data_folder()) / STAND_INS
     return json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
+
+# %% ../nbs/00_core.ipynb #74d0a557
+def page_file(name: str) -> str:
+    "The text of a file in the package's folder `page`: styles, scripts and bodies of pages."
+    return (Path(cmm_nb.__file__).parent / "page" / name).read_text(encoding="utf-8")
+
+
+@dataclass(repr=False)
+class Page:
+    "An HTML document that needs nothing from elsewhere, and its height in pixels where it is shown in a frame."
+
+    html: str
+    height: int
+
+    def framed(self) -> str:
+        "The page as an element of another page."
+        frame = f'style="width:100%;height:{self.height}px;border:0" sandbox="allow-scripts" title="a figure"'
+        return f'<iframe srcdoc="{escape(self.html)}" {frame}></iframe>'
+
+    _repr_html_ = framed
+
+    def __repr__(self) -> str:
+        return f"a page of {len(self.html) / 1000:.0f} kB, for a browser"
+
+    def save(self, path) -> Path:
+        "Write it to a file, whole or not at all; returns the path, `ValueError` where none can be written."
+        path = Path(path)
+        need(
+            path.parent.is_dir() and not path.is_dir(),
+            f"{path} cannot be written: name a file in a folder that exists.",
+        )
+        with atomic_path(path) as tmp:
+            tmp.write_text(self.html, encoding="utf-8")
+        return path
+
+
+def page_html(kind: str, data: Mapping[str, Any], title: str) -> str:
+    "The document of a `kind` of figure (`page/KIND.html` and `.js`) with its `data` inside; `title` is plain text."
+    inside = json.dumps(data, ensure_ascii=True).replace("<", "\\u003c")
+    heading = f"<h1>{escape(title)}</h1>" if title else ""
+    return f"""<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(title)}</title><style>{page_file("figure.css")}</style></head><body>
+{heading}
+{page_file(kind + ".html")}
+<script type="application/json" id="data">{inside}</script>
+<script>{page_file(kind + ".js")}</script>
+</body></html>
+"""
+
+# %% ../nbs/00_core.ipynb #7507fcb2
+def slider(
+    label: str, values: Sequence, panels: Sequence[Mapping], numbers: Mapping[str, Sequence], start: int = 0
+) -> Page:
+    """A figure with a slider over `values`, with `numbers` (name -> a text for each value).
+
+    Each of the `panels` has x, across (what x is), title, and curves (name -> y), moving (name -> a curve for each
+    value), cursor (an x for each value) or bars (True: columns instead of lines), as far as it needs them.
+    `ValueError` where one has not as many as there are values."""
+    for name, given in numbers.items():
+        need(
+            len(given) == len(values), f"{name}: {len(given)} numbers for {len(values)} places of the slider."
+        )
+    data = dict(
+        label=label,
+        values=[str(v) for v in values],
+        start=start,
+        panels=[_panel(p, len(values)) for p in panels],
+    )
+    data["numbers"] = [dict(name=name, values=[str(v) for v in given]) for name, given in numbers.items()]
+    return Page(page_html("slider", data, ""), 380)
+
+
+def _panel(panel: Mapping, frames: int) -> dict[str, Any]:
+    "A panel of a slider's figure as plain lists."
+    moving, cursor = panel.get("moving", {}), panel.get("cursor")
+    for name, given in {**moving, **({"cursor": cursor} if cursor is not None else {})}.items():
+        need(len(given) == frames, f"{name}: {len(given)} frames for {frames} places of the slider.")
+
+    def plain(curve):
+        return [None if v is None or v != v else float(v) for v in curve]
+
+    return dict(
+        x=plain(panel["x"]),
+        across=panel["across"],
+        title=panel["title"],
+        bars=bool(panel.get("bars")),
+        curves=[dict(name=name, y=plain(y)) for name, y in panel.get("curves", {}).items()],
+        moving=[dict(name=name, frames=[plain(y) for y in frames]) for name, frames in moving.items()],
+        cursor=plain(cursor) if cursor is not None else None,
+    )

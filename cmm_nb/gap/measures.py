@@ -196,7 +196,7 @@ class GapMetric(Card):
 
 
 GAP_METRICS: Registry[GapMetric] = Registry(
-    "gap measure", providers=("cmm_nb.gap.measures",), group="cmm_nb.gap_metrics"
+    "gap measure", providers=("cmm_nb.gap.measures", "cmm_nb.gap.at_work"), group="cmm_nb.gap_metrics"
 )
 CARDS: Registry[GapMetric] = GAP_METRICS  # each entry is a card
 

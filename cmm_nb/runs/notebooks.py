@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Iterable, Sequence
 
 import cmm_nb
-from ..core import atomic_path, need, pick
+from ..core import atomic_path, need, page_file, pick
 
 # %% ../../nbs/runs/53_notebooks.ipynb #c77d8d44
 MAIN = "run"  # the main job
@@ -199,11 +199,6 @@ def _framed(body: str) -> str:
     return body.replace("</table>", "</table></div>")
 
 
-def _asset(name: str) -> str:
-    "A file of the page: page.css or page.js."
-    return (Path(cmm_nb.__file__).parent / "page" / name).read_text(encoding="utf-8")
-
-
 def _code_style() -> str:
     "Colours of code, for light and for dark paper."
     from pygments.formatters import HtmlFormatter
@@ -231,7 +226,7 @@ def html_page(body: str, title: str, head: str = "") -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{f"{banner[1]} · {title}" if banner else title}</title>
 <style>
-{_asset("page.css")}</style>
+{page_file("page.css")}</style>
 {head}
 </head>
 <body{' class="bannered"' if banner else ""}>
@@ -243,7 +238,7 @@ def html_page(body: str, title: str, head: str = "") -> str:
 </main>
 </div>
 <script>
-{_asset("page.js")}</script>
+{page_file("page.js")}</script>
 </body>
 </html>
 """

@@ -19,6 +19,7 @@ from ..clip.encoders import Encoder
 from ..clip.prototypes import text_prototypes
 from ..core import l2norm, need
 from ..data.files import open_image
+from ..gap.explore import Explorer, explore
 from ..metrics import log_softmax
 from ..model.folds import image_prototypes
 from ..model.methods import METHODS, fit_many
@@ -449,7 +450,17 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         worst = section("The classes, the worst first", "Held out in turn.", class_table(asked))
         same = doubles_section(doubles(l2norm(self.support_), self.support_class_), self._support_tile)
         new = answers_section(self._grouped(X))
-        parts = [summary_section(asked, self._facts()), new, mistakes_section(asked), same, unsure, worst]
+        said = "The pictures it learned from and the texts of their classes: rest on a dot, move the slider."
+        space = section("The space", said, self.explore(500).framed())
+        parts = [
+            summary_section(asked, self._facts()),
+            new,
+            mistakes_section(asked),
+            same,
+            unsure,
+            worst,
+            space,
+        ]
         return write_page(path, f"{len(self.classes_)} classes, {len(self.support_)} pictures", parts)
 
     def _answered(self) -> Answered:
@@ -504,6 +515,24 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
             rows, number = self._rows(X), None if y is None else class_numbers(y, self.classes_)
         return gap_before_after(self.fitted_, rows, self.prototypes_, number, seed)
 
+    def explore(self, most: int = 2000) -> Explorer:
+        "A page to look around in: the support images and the texts, before and after the learned map."
+        check_is_fitted(self, "fitted_")
+        names = [str(label) for label in self.classes_]
+        files = self.sources_ or None
+        thumbnails = [partial(open_image, name) for name in files] if files else None
+        return explore(
+            self.support_,
+            self.prototypes_,
+            self.support_class_,
+            names,
+            maps={self.method: self.fitted_.embed(self.support_)},
+            title=f"{len(names)} classes, {len(self.support_)} pictures",
+            thumbnails=thumbnails,
+            files=files,
+            most=most,
+        )
+
     def report(self) -> list[dict[str, Any]]:
         """Per class, the one with most to gain first: label, images, held_out (how many were judged), right (share
         of them), confused_with (most frequent wrong answer)."""
@@ -516,6 +545,15 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         "Write to one safetensors file, whole or not at all; `ValueError` where the folder or the method forbids it."
         check_is_fitted(self, "fitted_")
         return write_model(path, _header(self), _tensors(self))
+
+    def to_onnx(self, path: str | os.PathLike, tower: bool = True) -> Path:
+        """Write one ONNX file for programs without torch, with `tower` (and an encoder) from pixels on, else from
+        features; `ValueError` when it cannot be written or would answer otherwise (`cmm_nb.use.onnx_file`)."""
+        from cmm_nb.use.onnx_file import write_onnx
+
+        check_is_fitted(self, "fitted_")
+        known = (self.fitted_, self.classes_, self.temperature_, self.support_, self.encoder_, self.sources_)
+        return write_onnx(path, *known, tower=tower)
 
     @classmethod
     def load(

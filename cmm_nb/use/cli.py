@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['COMMANDS', 'GROUPS', 'PAPER_GRIDS', 'parse_setting', 'arg', 'flag', 'command', 'parser', 'batch', 'ledger', 'report',
-           'with_activation', 'fit', 'predictions', 'predict_csv', 'predict', 'suggest', 'show', 'gap', 'cache_ls',
-           'cache_verify', 'cache_prune', 'data_list', 'data_get', 'data_check', 'main']
+           'with_activation', 'fit', 'predictions', 'predict_csv', 'predict', 'suggest', 'export', 'show', 'gap',
+           'cache_ls', 'cache_verify', 'cache_prune', 'data_list', 'data_get', 'data_check', 'main']
 
 # %% ../../nbs/use/68_cli.ipynb #358277cd
 import argparse
@@ -18,10 +18,11 @@ import os
 import shlex
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator, Sequence, TextIO
 
-from ..core import file_hash, need
+from ..core import atomic_path, file_hash, need
 
 # %% ../../nbs/use/68_cli.ipynb #087d046f
 def parse_setting(text: str) -> tuple[str, object]:
@@ -310,6 +311,11 @@ _FIT_ARGUMENTS = (
         "a set's name, a sentence with {}, or a .txt file with one per line (default: photo)",
         default="photo",
     ),
+    arg(
+        "--labels",
+        "labels from Label Studio (JSON, JSON-MIN or CSV) of the pictures below folder",
+        metavar="FILE",
+    ),
     arg("--names", "words for the folders' names: a JSON object, folder -> words", metavar="FILE.json"),
     arg(
         "--false-alarm",
@@ -323,6 +329,15 @@ _FIT_ARGUMENTS = (
 )
 
 # %% ../../nbs/use/68_cli.ipynb #8b38bc3b
+def _labelled(args) -> tuple:
+    "What to fit to: a folder or table by its path, or the pictures below it that were labelled elsewhere."
+    if not args.labels:
+        return args.folder, None
+    from cmm_nb.use.label_studio import from_label_studio
+
+    return from_label_studio(args.labels, args.folder)
+
+
 @command("fit", "fit a classifier to a folder of class folders and save it", *_FIT_ARGUMENTS)
 def fit(args) -> None:
     "Fit, save, and say how sure one can be of it."
@@ -342,7 +357,7 @@ def fit(args) -> None:
         device=args.device,
         progress=not args.quiet,
     )
-    clf.fit(args.folder, unlabelled=args.unlabelled).save(args.output)
+    clf.fit(*_labelled(args), unlabelled=args.unlabelled).save(args.output)
     size = f"{len(clf.support_)} pictures, {len(clf.classes_)} classes"
     print(f"{size}, encoder {encoder}, method {args.method}: {args.output}")
     if args.unlabelled:
@@ -566,16 +581,47 @@ def _tell(files: Sequence, readable: Sequence) -> None:
     *_ASK_A_MODEL,
     arg("-k", "how many (default: 20)", type=int, default=20),
     flag("--json", "one JSON object per picture and line"),
+    arg("--label-studio", "write them as tasks for Label Studio, with our guesses", metavar="TASKS.json"),
+    arg("--root", "the folder that Label Studio may read (default: this one)", default=".", metavar="FOLDER"),
 )
 def suggest(args) -> None:
     "A line per picture, the most useful label first; `RuntimeError` at the end when some could not be read."
     clf, files = _loaded(args), _asked(args.images)
     readable = _readable(files)
     need(readable, "None of the files is a picture.")
-    say = _print_json if args.json else _print_answer
-    for file, answer in clf.suggest(readable, args.k):
-        say(file, answer)
+    chosen = clf.suggest(readable, args.k)
+    if args.label_studio:
+        from cmm_nb.use.label_studio import to_label_studio
+
+        print(to_label_studio(args.label_studio, chosen, args.root, f"cmm {file_hash(args.model, 12)}"))
+    else:
+        say = _print_json if args.json else _print_answer
+        for file, answer in chosen:
+            say(file, answer)
     _tell(files, readable)
+
+# %% ../../nbs/use/68_cli.ipynb #500285eb
+@command(
+    "export",
+    "write a saved classifier as an ONNX file, for programs that have neither torch nor this package",
+    arg("model", "a classifier file that cmm fit wrote"),
+    arg("--onnx", "the file to write, e.g. pets.onnx", required=True, metavar="FILE.onnx"),
+    flag("--head-only", "from features on, without the image tower"),
+    arg("--program", "write a program beside it that answers pictures with numpy, PIL and onnxruntime alone"),
+    *_WITH_ENCODER,
+)
+def export(args) -> None:
+    "Write the file after its answers were compared with ours, and say what it reads."
+    from cmm_nb.use.onnx_file import reader_program
+
+    clf = _loaded(args)
+    file = clf.to_onnx(args.onnx, not args.head_only)
+    reads = "features" if args.head_only or clf.encoder_ is None else "pixels"
+    print(f"{file}: {reads} to logits and probabilities of {len(clf.classes_)} classes")
+    if args.program:
+        with atomic_path(args.program) as tmp:
+            tmp.write_text(reader_program(), encoding="utf-8")
+        print(f"python {args.program} {file} PICTURE ...")
 
 # %% ../../nbs/use/68_cli.ipynb #bbab6599
 @command(
@@ -594,33 +640,40 @@ def show(args) -> None:
     _tell(files, readable)
 
 # %% ../../nbs/use/68_cli.ipynb #ad656015
-def _gap_of_folder(folder: Path, args) -> tuple[object, dict[str, dict]]:
+_Gaps = tuple[
+    object, dict[str, dict], Callable[[], Any]
+]  # of what, the reports, and how to make its explorer
+
+
+def _gap_of_folder(folder: Path, args) -> _Gaps:
     from cmm_nb.use.classifier import CMMClassifier
 
     encoder = with_activation(args.encoder, args.quick_gelu)
     clf = CMMClassifier(encoder, args.pretrained, "zero-shot", templates=args.templates, calibrate=False)
     clf.fit(folder)
     what = f"{folder}: {len(clf.support_)} pictures, {len(clf.classes_)} classes, encoder {encoder}"
-    return what, {"gap": clf.gap(seed=args.seed)["before"]}
+    return what, {"gap": clf.gap(seed=args.seed)["before"]}, clf.explore
 
 
-def _gap_of_classifier(file: Path, args) -> tuple[object, dict[str, dict]]:
+def _gap_of_classifier(file: Path, args) -> _Gaps:
     from cmm_nb.use.classifier import CMMClassifier
 
     clf = CMMClassifier.load(file, _encoder_of(file, None, args.quick_gelu), args.pretrained)
     what = f"{file}: {len(clf.support_)} support images, {len(clf.classes_)} classes, {clf.method}"
-    return what, clf.gap(seed=args.seed)
+    return what, clf.gap(seed=args.seed), clf.explore
 
 
-def _gap_of_pack(file: Path, args) -> tuple[object, dict[str, dict]]:
+def _gap_of_pack(file: Path, args) -> _Gaps:
     from cmm_nb.clip.packs import load_pack
+    from cmm_nb.gap.explore import explore_pack
     from cmm_nb.gap.measures import gap_report
 
     pack = load_pack(file)
-    return pack, {"gap": gap_report(pack.image, pack.text, image_labels=pack.label, seed=args.seed)}
+    report = gap_report(pack.image, pack.text, image_labels=pack.label, seed=args.seed)
+    return pack, {"gap": report}, partial(explore_pack, pack, seed=args.seed)
 
 
-def _gaps(args) -> tuple[object, dict[str, dict]]:
+def _gaps(args) -> _Gaps:
     from cmm_nb.use.model_file import is_classifier
 
     target = Path(args.target)
@@ -662,11 +715,14 @@ def _json_of(reports: dict[str, dict]) -> str:
     _QUICK_GELU,
     arg("--templates", "for a folder (default: photo)", default="photo"),
     _AS_JSON,
+    arg("--html", "write a page to look around in the space (at most 2,000 pictures)", metavar="FILE"),
     arg("--seed", "for what is sampled (default: 0)", type=int, default=0),
 )
 def gap(args) -> None:
     "Print every gap metric; of a classifier before and after its map."
-    what, reports = _gaps(args)
+    what, reports, explorer = _gaps(args)
+    if args.html:
+        explorer().save(args.html)
     if args.json:
         print(_json_of(reports))
         return
