@@ -557,6 +557,15 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "fitted_")
         return write_model(path, _header(self), _tensors(self))
 
+    def to_onnx(self, path: str | os.PathLike, tower: bool = True) -> Path:
+        """Write one ONNX file for programs without torch, with `tower` (and an encoder) from pixels on, else from
+        features; `ValueError` when it cannot be written or would answer otherwise (`cmm_nb.use.onnx_file`)."""
+        from cmm_nb.use.onnx_file import write_onnx
+
+        check_is_fitted(self, "fitted_")
+        known = (self.fitted_, self.classes_, self.temperature_, self.support_, self.encoder_, self.sources_)
+        return write_onnx(path, *known, tower=tower)
+
     @classmethod
     def load(
         cls,

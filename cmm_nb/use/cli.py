@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['COMMANDS', 'GROUPS', 'PAPER_GRIDS', 'parse_setting', 'arg', 'flag', 'command', 'parser', 'batch', 'ledger', 'report',
-           'with_activation', 'fit', 'predictions', 'predict_csv', 'predict', 'suggest', 'show', 'evaluate', 'add',
-           'gap', 'cache_ls', 'cache_verify', 'cache_prune', 'data_list', 'data_get', 'data_check', 'main']
+           'with_activation', 'fit', 'predictions', 'predict_csv', 'predict', 'suggest', 'export', 'show', 'evaluate',
+           'add', 'gap', 'cache_ls', 'cache_verify', 'cache_prune', 'data_list', 'data_get', 'data_check', 'main']
 
 # %% ../../nbs/use/68_cli.ipynb #358277cd
 import argparse
@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator, Sequence, TextIO
 
 import cmm_nb
-from ..core import cell, content_hash, file_hash, may_write, need, printable
+from ..core import atomic_path, cell, content_hash, file_hash, may_write, need, printable
 
 # %% ../../nbs/use/68_cli.ipynb #087d046f
 def parse_setting(text: str) -> tuple[str, object]:
@@ -307,6 +307,11 @@ _FIT_ARGUMENTS = (
         "a set's name, a sentence with {}, or a .txt file with one per line (default: photo)",
         default="photo",
     ),
+    arg(
+        "--labels",
+        "labels from Label Studio (JSON, JSON-MIN or CSV) of the pictures below folder",
+        metavar="FILE",
+    ),
     arg("--names", "words for the folders' names: a JSON object, folder -> words", metavar="FILE.json"),
     arg(
         "--false-alarm",
@@ -321,6 +326,15 @@ _FIT_ARGUMENTS = (
 )
 
 # %% ../../nbs/use/68_cli.ipynb #8b38bc3b
+def _labelled(args) -> tuple[Any, Any]:
+    "What to fit to: a folder or table by its path, or the pictures below it that were labelled elsewhere."
+    if not args.labels:
+        return args.folder, None
+    from cmm_nb.use.label_studio import from_label_studio
+
+    return from_label_studio(args.labels, args.folder)
+
+
 @command("fit", "fit a classifier to a folder of class folders and save it", *_FIT_ARGUMENTS)
 def fit(args) -> None:
     "Fit, save, and say how sure one can be of it."
@@ -346,7 +360,8 @@ def fit(args) -> None:
         device=args.device,
         progress=not args.quiet,
     )
-    clf.fit(args.folder, unlabelled=args.unlabelled).save(output)
+    X, y = _labelled(args)
+    clf.fit(X, y, unlabelled=args.unlabelled).save(output)
     for note in clf.notes_:
         print(f"cmm: {printable(note)}", file=sys.stderr)
     if encoder == "embedded" and photographs(Pictures(clf.sources_)):
@@ -604,6 +619,11 @@ def predict(args) -> None:
         raise RuntimeError(f"{bad} of {len(files)} pictures could not be read.")
 
 # %% ../../nbs/use/68_cli.ipynb #2b1cf69d
+def _holds(file: Path, mark: bytes) -> bool:
+    "Does the file hold what those of its kind hold that were written here?"
+    return mark in file.read_bytes()
+
+
 def _readable(files: Sequence) -> list:
     "The files that are pictures; of the others it is said on standard error what is wrong with them."
     faults = {file: said for file in files if isinstance(said := _opened(file), str)}
@@ -624,16 +644,54 @@ def _tell(files: Sequence, readable: Sequence) -> None:
     *_ASK_A_MODEL,
     arg("-k", "how many (default: 20)", type=int, default=20),
     flag("--json", "one JSON object per picture and line"),
+    arg("--label-studio", "write them as tasks for Label Studio, with our guesses", metavar="TASKS.json"),
+    arg("--root", "the folder that Label Studio may read (default: this one)", default=".", metavar="FOLDER"),
+    _FORCE,
 )
 def suggest(args) -> None:
     "A line per picture, the most useful label first; `RuntimeError` at the end when some could not be read."
     clf, files = _loaded(args), _asked(args.images)
     readable = _readable(files)
     need(readable, "None of the files is a picture.")
-    say = _print_json if args.json else _print_answer
-    for file, answer in clf.suggest(readable, args.k):
-        say(file, answer)
+    chosen = clf.suggest(readable, args.k)
+    if args.label_studio:
+        from cmm_nb.use.label_studio import to_label_studio
+
+        may_write(args.label_studio, partial(_holds, mark=b'"model_version": "cmm '), args.force)
+        print(to_label_studio(args.label_studio, chosen, args.root, f"cmm {file_hash(args.model, 12)}"))
+    else:
+        say = _print_json if args.json else _print_answer
+        for file, answer in chosen:
+            say(file, answer)
     _tell(files, readable)
+
+# %% ../../nbs/use/68_cli.ipynb #500285eb
+@command(
+    "export",
+    "write a saved classifier as an ONNX file, for programs that have neither torch nor this package",
+    arg("model", "a classifier file that cmm fit wrote"),
+    arg("--onnx", "the file to write, e.g. pets.onnx", required=True, metavar="FILE.onnx"),
+    flag("--head-only", "from features on, without the image tower"),
+    arg("--program", "write a program beside it that answers pictures with numpy, PIL and onnxruntime alone"),
+    _FORCE,
+    *_WITH_ENCODER,
+)
+def export(args) -> None:
+    "Write the file after its answers were compared with ours, and say what it reads."
+    from cmm_nb.use.onnx_file import reader_program
+
+    ours = (args.onnx, b'"cmm_nb"'), (args.program, b"onnxruntime.InferenceSession")
+    for out, mark in ours:
+        if out:
+            may_write(out, partial(_holds, mark=mark), args.force)
+    clf = _loaded(args)
+    file = clf.to_onnx(args.onnx, not args.head_only)
+    reads = "features" if args.head_only or clf.encoder_ is None else "pixels"
+    print(f"{file}: {reads} to logits and probabilities of {len(clf.classes_)} classes")
+    if args.program:
+        with atomic_path(args.program) as tmp:
+            tmp.write_text(reader_program(), encoding="utf-8")
+        print(f"python {args.program} {file} PICTURE ...")
 
 # %% ../../nbs/use/68_cli.ipynb #bbab6599
 @command(
