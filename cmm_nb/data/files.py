@@ -119,15 +119,11 @@ def to_rgb(image):
 # %% ../../nbs/data/05_files.ipynb #22bc143b
 def _open_within(path, max_pixels: int):
     "The opened file, not decoded yet; `ValueError` when it is empty or has too many pixels."
-    import warnings
-
     from PIL import Image
 
     need(os.path.getsize(path), "the file is empty (0 bytes)")
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", Image.DecompressionBombWarning
-        )  # our bound is stricter, and says more
+        warnings.simplefilter("ignore")  # of a bomb (our bound is stricter), of a broken EXIF block
         image = Image.open(path)
     width, height = image.size
     if width * height > max_pixels:
