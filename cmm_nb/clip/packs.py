@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import as_rows, atomic_path, content_hash, l2norm, need
+from ..core import Damaged, Field, as_rows, atomic_path, checked, content_hash, l2norm, need, reading
 from ..data.splits import Protocol, row_keys
 
 # %% ../../nbs/clip/10_packs.ipynb #8d9a29fc
