@@ -174,8 +174,8 @@ def as_rows(x, name: str = "features"):
     import torch
 
     if not isinstance(x, torch.Tensor):
-        x = np.asarray(x)
-        need(x.dtype.kind in "biufO", f"{name} must hold real numbers, not {x.dtype}.")
+        kind = np.asarray(x).dtype
+        need(kind.kind in "biufO", f"{name} must hold real numbers, not {kind}.")
         x = np.asarray(x, dtype=np.float32)
         x = torch.from_numpy(x if x.flags.writeable and min(x.strides, default=0) >= 0 else x.copy())
     need(not x.is_complex(), f"{name} must hold real numbers, not {x.dtype}.")
