@@ -6,12 +6,13 @@
 __all__ = ['Ledger', 'read_ledger', 'export_ledger']
 
 # %% ../../nbs/runs/52_ledger.ipynb #8349ba4d
+import importlib.util
 import json
 import os
 import secrets
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Sequence
 
 from ..core import Damaged, Field, atomic_path, checked, content_hash, need, reading
 
@@ -210,6 +211,10 @@ def export_ledger(path, root="runs", failed: bool = True) -> Path:
         len(frame),
         f"The ledger in {Path(root) / 'ledger'} has no rows yet: run `cmm batch` first, or name another folder with "
         "--runs.",
+    )
+    need(
+        path.suffix == ".csv" or importlib.util.find_spec("pyarrow"),
+        "A .parquet file needs pyarrow: pip install 'cmm_nb[ray]', or export to a .csv file.",
     )
     for name in frame.columns[frame.dtypes == object]:
         frame[name] = frame[name].map(_flat)

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['FORMAT', 'find_formula', 'formula_name', 'fitted_header', 'fitted_state', 'arrays_of', 'fitted_from', 'write_model',
-           'read_model', 'check_classifier', 'check_answer', 'is_classifier', 'encoder_card', 'same_encoder']
+           'read_model', 'check_classifier', 'check_answer', 'model_id', 'is_classifier', 'encoder_card',
+           'same_encoder']
 
 # %% ../../nbs/use/62_model_file.ipynb #d70b3674
 import inspect
@@ -71,13 +72,13 @@ def formula_name(method: str, function: Callable | None) -> str | None:
 
 # %% ../../nbs/use/62_model_file.ipynb #ccac7332
 def fitted_header(fitted: Fitted) -> dict[str, Any]:
-    "What a file says of a fitted method beside its state."
+    "What a file says of a fitted method beside its state: nothing that another fit to the same data would change."
     method = fitted.info.get("registered_as", fitted.method)
     return dict(
         method=method,
         formula=formula_name(method, fitted.formula),
         embedding=formula_name(method, fitted.embedding),
-        info=fitted.info,
+        info={name: value for name, value in fitted.info.items() if name != "seconds"},
     )
 
 
@@ -249,6 +250,11 @@ def _present_format(header: dict[str, Any]) -> dict[str, Any]:
     if header["format"] == 1:
         header = header | {role: _without_module(header[role]) for role in ("formula", "embedding")}
     return header
+
+
+def model_id(path: str | os.PathLike) -> str:
+    "Twelve digits that stand for what a classifier's file holds: equal after another fit to the same data."
+    return _contents(Path(path))[0].get("hash", "")[:12]
 
 
 def is_classifier(path: str | os.PathLike) -> bool:
