@@ -11,6 +11,7 @@ settings.read(here / "settings.ini", encoding="utf-8")
 cfg = settings["DEFAULT"]
 
 plots, batch = cfg["plots_requirements"].split(), cfg["batch_requirements"].split()
+onnx = cfg["onnx_requirements"].split()
 
 setup(
     name=cfg["lib_name"],
@@ -42,7 +43,8 @@ setup(
         batch=plots + batch,
         browser=cfg["browser_requirements"].split(),
         ray=plots + batch + cfg["ray_requirements"].split(),
-        dev=plots + batch + cfg["dev_requirements"].split(),
+        onnx=onnx,
+        dev=plots + batch + onnx + cfg["dev_requirements"].split(),
     ),
     entry_points={"console_scripts": cfg["console_scripts"].split()},
     zip_safe=False,

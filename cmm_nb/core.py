@@ -4,14 +4,16 @@
 
 # %% auto #0
 __all__ = ['STAND_INS', 'l2norm', 'need', 'pick', 'Damaged', 'Field', 'fault_of', 'checked', 'reading', 'array_fault', 'as_rows',
-           'same_kind', 'content_hash', 'file_hash', 'atomic_path', 'pick_device', 'few_threads', 'git_commit',
-           'versions', 'cache_folder', 'project_folder', 'data_folder', 'optional_data', 'stand_ins', 'page_file',
-           'Page', 'page_html', 'slider']
+           'same_kind', 'content_hash', 'file_hash', 'atomic_path', 'may_write', 'printable', 'cell', 'csv_text',
+           'pick_device', 'few_threads', 'git_commit', 'versions', 'cache_folder', 'project_folder', 'data_folder',
+           'optional_data', 'stand_ins', 'page_file', 'is_page', 'Page', 'page_html', 'slider']
 
 # %% ../nbs/00_core.ipynb #ee7a0c6f
 import contextlib
+import csv
 import difflib
 import hashlib
+import io
 import json
 import os
 import platform
@@ -21,7 +23,7 @@ from dataclasses import dataclass
 from html import escape
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -46,8 +48,9 @@ def pick(name: str, table: Iterable[str], what: str) -> str:
     known = sorted(table)
     if name in known:
         return name
-    near = difflib.get_close_matches(str(name), known, 1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    plain = {word.casefold(): word for word in known}
+    near = difflib.get_close_matches(str(name).casefold(), plain, 1)
+    hint = f" Did you mean {plain[near[0]]!r}?" if near else ""
     raise ValueError(f"Unknown {what} {name!r}.{hint} Known: {', '.join(known)}.")
 
 # %% ../nbs/00_core.ipynb #fc3e79be
@@ -255,6 +258,57 @@ def atomic_path(path) -> Iterator[Path]:
     finally:
         tmp.unlink(missing_ok=True)
 
+# %% ../nbs/00_core.ipynb #b9d40620
+def may_write(path, ours: Callable[[Path], bool], force: bool = False) -> Path:
+    """`path` as a `Path` to write a file to: nothing is there, or an ordinary file that `ours` recognises.
+
+    `force`: any ordinary file may be written over. Raises `ValueError` for the rest, and where one cannot write."""
+    path = Path(path)
+    nearest = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
+    short = all(len(os.fsencode(part)) < 240 for part in path.parts)
+    open_folder = os.path.isdir(nearest) and os.access(nearest, os.W_OK)
+    need(
+        short and open_folder and not os.path.isdir(path),
+        f"{path} cannot be written: choose a folder where you may write.",
+    )
+    if os.path.lexists(path):
+        need(os.path.isfile(path), f"{path} is no ordinary file: choose another name.")
+        need(
+            force or ours(path),
+            f"{path} is there already, and no file of this kind: choose another name, or --force writes over it.",
+        )
+    return path
+
+# %% ../nbs/00_core.ipynb #a93ebaef
+def printable(text: Any) -> str:
+    "`text` as text that any UTF-8 file takes: the bytes of a file's name that are no UTF-8 as \\udcNN."
+    return str(text).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+        return True
+    except ValueError:
+        return False
+
+
+def cell(value: Any) -> Any:
+    "A value as a table may hold it: numbers stay, nothing for NaN, text that no spreadsheet takes for a formula."
+    if value is None or isinstance(value, float) and value != value:
+        return ""
+    if not isinstance(value, (str, os.PathLike)):
+        return value
+    text = printable(value)
+    return f"'{text}" if text.startswith(tuple("=+-@\t\r")) and not _is_number(text) else text
+
+
+def csv_text(rows: Iterable[Iterable[Any]]) -> str:
+    "Rows of values as the text of a CSV file, each value as `cell` makes it."
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows([cell(value) for value in row] for row in rows)
+    return text.getvalue()
+
 # %% ../nbs/00_core.ipynb #78ef5ab7
 def pick_device(device: str = "auto") -> str:
     "`cpu`, `cuda`, `cuda:1`, `mps` ... as given; `auto`: a GPU if there is one. `ValueError` for one that is absent."
@@ -363,6 +417,12 @@ def page_file(name: str) -> str:
     return (Path(cmm_nb.__file__).parent / "page" / name).read_text(encoding="utf-8")
 
 
+def is_page(path: Path) -> bool:
+    "Was the file a page of this package?"
+    with open(path, "rb") as file:
+        return b'name="generator" content="cmm_nb"' in file.read(4000)
+
+
 @dataclass(repr=False)
 class Page:
     "An HTML document that needs nothing from elsewhere, and its height in pixels where it is shown in a frame."
@@ -380,13 +440,9 @@ class Page:
     def __repr__(self) -> str:
         return f"a page of {len(self.html) / 1000:.0f} kB, for a browser"
 
-    def save(self, path) -> Path:
-        "Write it to a file, whole or not at all; returns the path, `ValueError` where none can be written."
-        path = Path(path)
-        need(
-            path.parent.is_dir() and not path.is_dir(),
-            f"{path} cannot be written: name a file in a folder that exists.",
-        )
+    def save(self, path, force: bool = False) -> Path:
+        "Write it to a file, whole or not at all; returns the path. What may be written over: see `may_write`."
+        path = may_write(path, is_page, force)
         with atomic_path(path) as tmp:
             tmp.write_text(self.html, encoding="utf-8")
         return path
@@ -397,7 +453,8 @@ def page_html(kind: str, data: Mapping[str, Any], title: str) -> str:
     inside = json.dumps(data, ensure_ascii=True).replace("<", "\\u003c")
     heading = f"<h1>{escape(title)}</h1>" if title else ""
     return f"""<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<html lang="en"><head><meta charset="utf-8"><meta name="generator" content="cmm_nb">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title><style>{page_file("figure.css")}</style></head><body>
 {heading}
 {page_file(kind + ".html")}

@@ -4,13 +4,17 @@
 
 # %% auto #0
 __all__ = ['PRECISIONS', 'ENCODERS', 'EMBEDDED', 'EMBEDDED_FILES', 'batches', 'prefetch', 'transform_hash', 'trim', 'embed',
-           'Encoder', 'encoder_family', 'family_of', 'quiet', 'Embedded', 'has_quickgelu', 'openai_files',
-           'openai_model', 'activation_of', 'OpenClip', 'load_encoder']
+           'Encoder', 'encoder_family', 'family_of', 'encoder_name', 'quiet', 'Embedded', 'has_quickgelu',
+           'openai_files', 'openai_model', 'activation_of', 'OpenClip', 'load_encoder']
 
 # %% ../../nbs/clip/07_encoders.ipynb #ba4e4036
 import contextlib
 import logging
 import os
+import re
+import sys
+import urllib.error
+import urllib.request
 import warnings
 import zipfile
 from collections import deque
@@ -295,6 +299,18 @@ def family_of(name: str) -> type[Encoder]:
             break
     return families[pick(name, families, "encoder")]
 
+
+def _alike(name: str) -> str:
+    return re.sub("[/_ ]", "-", name.casefold())
+
+
+def encoder_name(name: str) -> str:
+    "What the encoder `name` is called here, whatever its capitals: 'vit-b-32' and 'ViT-B/32' are 'ViT-B-32'."
+    if name in ENCODERS:
+        return name
+    known = [listed for family in ENCODERS.values() for listed in family.names()]
+    return name if name in known else {_alike(listed): listed for listed in known}.get(_alike(name), name)
+
 # %% ../../nbs/clip/07_encoders.ipynb #29a17284
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
@@ -350,10 +366,14 @@ class Embedded(Encoder):
 
         cls.check(name, pretrained)
         open_clip.add_model_config(EMBEDDED_FILES)
-        with quiet():
-            model, _, preprocess = open_clip.create_model_and_transforms(
-                EMBEDDED, pretrained=str(cls._file(pretrained)), device=device
-            )
+        file = str(cls._file(pretrained))
+        try:
+            with quiet():
+                model, _, preprocess = open_clip.create_model_and_transforms(
+                    EMBEDDED, pretrained=file, device=device
+                )
+        except Exception as error:
+            raise ValueError(_explain(error, name, file)) from error
         tokenizer = open_clip.get_tokenizer(EMBEDDED, bpe_path=str(EMBEDDED_FILES / "bytes.txt.gz"))
         return cls("embedded", EMBEDDED, model.eval(), tokenizer, preprocess, device, precision)
 
@@ -376,15 +396,18 @@ def _check_quickgelu(model, name: str) -> None:
 
 def _explain(error: Exception, name: str, pretrained: str) -> str:
     "One sentence for what open_clip raised, with the way out."
-    said = str(error).strip()
-    first = said.splitlines()[0][:200] if said else type(error).__name__
     if Path(pretrained).is_file():
         return (
-            f"The file {pretrained} does not hold weights for {name} ({first}): "
+            f"The file {pretrained} does not hold weights for {name} ({type(error).__name__}): "
             "check that file and encoder belong together, or save the weights as .safetensors."
         )
+    said = str(error).strip()
+    return _not_fetched(name, pretrained, said.splitlines()[0][:200] if said else type(error).__name__)
+
+
+def _not_fetched(name: str, tag: str, why: str) -> str:
     return (
-        f"The weights {pretrained!r} of {name} could not be fetched ({first}). Without a network, give a local file "
+        f"The weights {tag!r} of {name} could not be fetched ({why}). Without a network, give a local file "
         f"(pretrained='FILE.safetensors') or use the encoder inside the package (encoder='embedded')."
     )
 
@@ -414,6 +437,28 @@ def _downloaded(name: str, pretrained: str) -> bool:
     if repo and any(isinstance(try_to_load_from_cache(repo, file), str) for file in files):
         return True
     return (Path.home() / ".cache" / "clip" / Path(about.get("url") or "none").name).is_file()
+
+
+def _answers(url: str, seconds: float = 5) -> bool:
+    "Is there a server at `url`, whatever it has to say?"
+    try:
+        urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=seconds).close()
+    except urllib.error.HTTPError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _before_fetching(name: str, tag: str) -> None:
+    "Say that weights will be fetched, which takes a while; `ValueError` at once where no server answers."
+    import open_clip
+
+    print(f"fetching the weights {tag} of {name}", file=sys.stderr, flush=True)
+    about = open_clip.get_pretrained_cfg(name, tag) or {}
+    servers = [os.environ.get("HF_ENDPOINT") or "https://huggingface.co", about.get("url")]
+    reached = any(_answers(server) for server in servers if server)
+    need(reached, _not_fetched(name, tag, "no server answers: is there a network?"))
 
 # %% ../../nbs/clip/07_encoders.ipynb #f678679a
 @cache
@@ -560,6 +605,8 @@ class OpenClip(Encoder):
 
         cls.check(name, pretrained)
         by_tag = pretrained in cls._tags(name) or pretrained == "random"
+        if cls.missing(name, pretrained):
+            _before_fetching(_listed_name(name), pretrained)
         whose = "openai" if not by_tag and openai_model(pretrained) else pretrained
         weights = None if pretrained == "random" else pretrained
         quick = by_tag and _tag_is_quick(name, pretrained)
@@ -572,7 +619,7 @@ class OpenClip(Encoder):
         if quick or whose == "openai":
             _check_quickgelu(towers, name)
         tokenizer = open_clip.get_tokenizer(_listed_name(name))
-        file = "" if by_tag else str(pretrained)
+        file = "" if by_tag else os.path.abspath(pretrained)
         return cls(name, whose, towers, tokenizer, preprocess, device, precision, file=file)
 
     @cached_property
@@ -600,6 +647,7 @@ def load_encoder(
     if precision == "auto":
         precision = "fp16" if device.startswith("cuda") else "fp32"
     pick(precision, PRECISIONS, "precision")
+    name = encoder_name(name)
     deputy = stand_ins().get("encoder")
     if deputy and deputy != name:
         own = family_of(deputy).load(deputy, None, device, precision)

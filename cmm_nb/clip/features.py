@@ -131,14 +131,14 @@ def _append(
 class UnreadableImages(ValueError):
     "Some pictures of a set cannot be read: `pictures`, name -> reason. All others are encoded and cached."
 
-    def __init__(self, name: str, n: int, pictures: dict[str, str]):
+    def __init__(self, name: str, n: int, pictures: dict[str, str], way_out: str = ""):
         lines = [f"  {picture}: {why}" for picture, why in list(pictures.items())[:50]]
         if len(pictures) > 50:
             lines.append(f"  ... and {len(pictures) - 50} more")
         listed = "\n".join(lines)
         super().__init__(
-            f"{len(pictures)} of {n} pictures of {name} cannot be read: repair or remove them, "
-            f"or go on without them (on_bad='drop'). The others are encoded and stay in the cache.\n{listed}"
+            f"{len(pictures)} of {n} pictures of {name} cannot be read: repair or remove them{way_out}. "
+            f"The others are encoded and stay in the cache.\n{listed}"
         )
         self.pictures = pictures
 
@@ -233,7 +233,7 @@ def extract_views(
         lost = _complete(encoder, images, keys, views, home, progress)
         bad = _named(images, lost)
         if bad and (on_bad == "error" or len(lost) == n):
-            raise UnreadableImages(images.name, n, bad)
+            raise UnreadableImages(images.name, n, bad, ", or go on without them (on_bad='drop')")
         kept = np.array([i for i in range(n) if i not in lost], dtype=np.int64)
         parts = {view: _part(images, [keys[i] for i in kept], home / view, encoder.dim) for view in views}
         _forget_growing(images, keys, views, home)

@@ -16,6 +16,8 @@ import itertools
 import os
 import sqlite3
 import time
+import unicodedata
+import warnings
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
@@ -67,6 +69,18 @@ def _reason(error: Exception) -> str:
 
 # %% ../../nbs/data/05_files.ipynb #69034a3f
 _EXIF_ORIENTATION = 0x0112
+_UPRIGHT = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # EXIF's orientation -> PIL's way back
+
+
+def _upright(image):
+    "The picture as its camera was held; as it is where the EXIF block is absent or broken."
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            turned = image.getexif().get(_EXIF_ORIENTATION)
+        except Exception:  # PIL raises anything
+            turned = None
+    return image.transpose(_UPRIGHT[turned]) if turned in _UPRIGHT else image
 
 
 def _high_bytes(image):
@@ -81,12 +95,9 @@ def _high_bytes(image):
     return Image.fromarray((values >> 8).astype(np.uint8))
 
 
-def to_rgb(image):
-    "A PIL image of any mode as upright 8-bit RGB; `ValueError` for floating-point pixels, which have no agreed white."
-    from PIL import Image, ImageOps
+def _rgb(image):
+    from PIL import Image
 
-    if image.getexif().get(_EXIF_ORIENTATION, 1) != 1:
-        image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):
         return _high_bytes(image).convert("RGB")
     need(image.mode != "F", "floating-point pixels have no agreed white: convert it to 8 bit")
@@ -96,18 +107,23 @@ def to_rgb(image):
         return Image.alpha_composite(white, rgba).convert("RGB")
     return image.convert("RGB")
 
+
+def to_rgb(image):
+    """A PIL image of any mode as upright 8-bit RGB, without what its file said beside the pixels.
+
+    `ValueError` for floating-point pixels, which have no agreed white."""
+    plain = _rgb(_upright(image))
+    plain.info = {}  # it is upright now: nobody shall turn it again
+    return plain
+
 # %% ../../nbs/data/05_files.ipynb #22bc143b
 def _open_within(path, max_pixels: int):
     "The opened file, not decoded yet; `ValueError` when it is empty or has too many pixels."
-    import warnings
-
     from PIL import Image
 
     need(os.path.getsize(path), "the file is empty (0 bytes)")
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", Image.DecompressionBombWarning
-        )  # our bound is stricter, and says more
+        warnings.simplefilter("ignore")  # of a bomb (our bound is stricter), of a broken EXIF block
         image = Image.open(path)
     width, height = image.size
     if width * height > max_pixels:
@@ -119,12 +135,24 @@ def _open_within(path, max_pixels: int):
     return image
 
 
+_SHRINK_ABOVE, _LEAST_SIDE = 16_000_000, 1024  # pixels of a picture, of its shorter side
+
+
+def _shrink(image) -> None:
+    "Let a very large JPEG be decoded smaller: much less memory and time, and still more than any encoder looks at."
+    width, height = image.size
+    if image.format in ("JPEG", "MPO") and width * height > _SHRINK_ABOVE:
+        scale = _LEAST_SIDE / min(width, height)
+        image.draft(None, (round(width * scale), round(height * scale)))
+
+
 def open_image(path, max_pixels: int = MAX_PIXELS):
     """The picture in a file as upright 8-bit RGB (PIL).
 
     Raises `UnreadableImage`, with the reason, for everything that cannot be used."""
     try:
         with _open_within(path, max_pixels) as image:
+            _shrink(image)
             return to_rgb(image)
     except Exception as error:
         reason = str(error) if type(error) is ValueError else _reason(error)
@@ -364,15 +392,16 @@ class Found:
 
 # %% ../../nbs/data/05_files.ipynb #0174f4b1
 def check_names(class_names: Sequence[str], where: str) -> None:
-    "`ValueError` when two class names are one sentence to CLIP: equal but for case, underscores and blanks."
+    "`ValueError` for a blank class name, and for two that differ only in case, underscores, blanks or accents' form."
     first: dict[str, str] = {}
     for class_name in class_names:
-        plain = " ".join(class_name.replace("_", " ").casefold().split())
+        plain = " ".join(unicodedata.normalize("NFC", class_name).replace("_", " ").casefold().split())
+        need(plain, f"{where}: a class has the blank name {class_name!r}: give it one.")
         same = first.setdefault(plain, class_name)
         need(
             same == class_name,
-            f"{where}: the classes {same!r} and {class_name!r} differ only in case or blanks and would have the same "
-            "prompt: rename one, or merge them.",
+            f"{where}: the classes {same!r} and {class_name!r} differ only in case or blanks (or in how an accent is "
+            "stored) and would have the same prompt: rename one, or merge them.",
         )
 
 # %% ../../nbs/data/05_files.ipynb #df582a6d
@@ -388,6 +417,32 @@ def _part_folders(folder: Path, top: list[str]) -> dict[str, str]:
         "take one layout, class folders or train/val/test folders.",
     )
     return {}
+
+# %% ../../nbs/data/05_files.ipynb #e4fa0fed
+def _places(folder: Path, parts: Iterable[str]) -> set[str]:
+    """Where the folder, those above it and its class folders really are: no link inside a class may lead there.
+
+    `ValueError` when a class folder is a link to another one, or to a folder above."""
+    real = Path(os.path.realpath(folder))
+    taken = {str(above): "a folder above it" for above in (real, *real.parents)}
+    for part in parts:
+        for name in subfolders(folder / part):
+            place, class_name = os.path.realpath(folder / part / name), f"{part}/{name}".lstrip("/")
+            same = taken.setdefault(place, class_name)
+            need(
+                same == class_name,
+                f"{folder}: the class folder {class_name} is a link to {same}: remove one of them.",
+            )
+    return set(taken)
+
+
+def _loose(folder: Path, root: Path) -> list[Problem]:
+    "The pictures that lie in `folder` beside its class folders."
+    problems: list[Problem] = []
+    files = [entry for entry in _entries(str(folder), problems, str(root)) if entry.is_file()]
+    beside = "it lies beside the class folders, in none of them"
+    loose = [entry for entry in files if os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES]
+    return problems + [(_relative(entry.path, str(root)), beside) for entry in loose]
 
 # %% ../../nbs/data/05_files.ipynb #9d1456e8
 def scan(folder) -> Found:
@@ -405,13 +460,15 @@ def scan(folder) -> Found:
     check_names(class_names, str(folder))
     number = {name: i for i, name in enumerate(class_names)}
     problems: list[Problem] = []
-    seen: set[str] = set()
+    seen = _places(folder, parts)
     label: list[int] = []
     split: list[str] = []
 
     def every_name() -> Iterator[str]:
         for part_folder, part in parts.items():
+            problems.extend(_loose(folder / part_folder, folder))
             for class_name in subfolders(folder / part_folder):
+                seen.discard(os.path.realpath(folder / part_folder / class_name))
                 for name in walk(folder / part_folder / class_name, folder, problems, seen):
                     label.append(number[class_name])
                     split.append(part)

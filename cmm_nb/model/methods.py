@@ -11,7 +11,7 @@ import inspect
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Callable, Iterable, Sequence
+from typing import Any, Callable, Sequence
 
 from ..core import need
 from .folds import image_prototypes, own_prototypes
@@ -39,10 +39,10 @@ class Method:
     uses_pool: bool = False
 
     @property
-    def settings(self) -> list[str]:
-        "The names of the settings that `fit` takes; empty for none, and for a function that takes any."
+    def settings(self) -> dict[str, Any]:
+        "The settings that `fit` takes, with their defaults; empty for none, and for a function that takes any."
         parameters = list(inspect.signature(self.fit).parameters.values())[2:]
-        return [p.name for p in parameters if p.kind is not p.VAR_KEYWORD and p.name != "like"]
+        return {p.name: p.default for p in parameters if p.kind is not p.VAR_KEYWORD and p.name != "like"}
 
     @property
     def takes_like(self) -> bool:
@@ -140,12 +140,14 @@ def saw(uses_pool: bool, task: Task) -> dict[str, Any]:
     return dict(saw=SAW[used], unlabelled_pictures=len(task.X_unlabelled), unlabelled_copies=task.pool_copies)
 
 # %% ../../nbs/model/15_methods.ipynb #33e8f548
-def check_settings(who: str, settings: Iterable[str], known: Iterable[str]) -> None:
-    "`ValueError` for a setting that is none of `known`."
-    known = list(known)
+def check_settings(who: str, settings: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    "`ValueError` for a setting that is none of `known` (name -> default), and for a text where a number belongs."
     unknown = sorted(set(settings) - set(known))
     if unknown:
         raise ValueError(f"{who} has no setting {unknown[0]!r}; it has {', '.join(known) or 'none'}.")
+    for name, value in settings.items():
+        number = isinstance(known[name], (int, float))
+        need(not (number and isinstance(value, str)), f"{who}: {name} is a number, not {value!r}.")
 
 
 VALIDATION = ("judge", "train")

@@ -311,7 +311,7 @@ def _history_of(i: int, history: list[dict]) -> list[dict]:
 # %% ../../nbs/model/20_paper.ipynb #c781ccc3
 def _known_settings(name: str, settings: dict, *more: str) -> None:
     "`ValueError` for a setting that is neither a field of `PaperRecipe` nor one of `more`."
-    check_settings(name, settings, [*PaperRecipe.__dataclass_fields__, *more])
+    check_settings(name, settings, vars(PaperRecipe()) | dict.fromkeys(more))
 
 # %% ../../nbs/model/20_paper.ipynb #7fb19517
 @method(

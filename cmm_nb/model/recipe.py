@@ -169,7 +169,7 @@ def fit_cmm(tasks: Sequence[Task], progress: bool = False, **settings) -> list[F
     Raises `ValueError` for a setting that does not exist or is out of range, and when nothing is trained."""
     from tqdm import tqdm
 
-    check_settings("cmm", settings, Recipe.__dataclass_fields__)
+    check_settings("cmm", settings, vars(Recipe()))
     recipe = Recipe(**settings)
     need(recipe.train_W or recipe.train_T, "Nothing to train: set train_W or train_T.")
     for name in ("spread_T", "spread_W", "steps"):

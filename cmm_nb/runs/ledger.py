@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Sequence
 
-from ..core import Damaged, Field, atomic_path, checked, content_hash, need, reading
+from ..core import Damaged, Field, atomic_path, checked, content_hash, csv_text, need, reading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -220,7 +220,8 @@ def export_ledger(path, root="runs", failed: bool = True) -> Path:
         frame[name] = frame[name].map(_flat)
     with atomic_path(path) as tmp:
         if path.suffix == ".csv":
-            frame.to_csv(tmp, index=False)
+            rows = [frame.columns, *frame.itertuples(index=False, name=None)]
+            tmp.write_text(csv_text(rows), encoding="utf-8", newline="")
         else:
             frame.to_parquet(tmp)
     return path

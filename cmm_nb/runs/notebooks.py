@@ -224,6 +224,7 @@ def html_page(body: str, title: str, head: str = "") -> str:
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="generator" content="cmm_nb">
 <title>{f"{banner[1]} · {title}" if banner else title}</title>
 <style>
 {page_file("page.css")}</style>

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Mapping, Na
 
 import numpy as np
 
-from ..core import atomic_path, need, pick
+from ..core import atomic_path, csv_text, need, pick
 from ..data.images import DATASETS
 from ..model.methods import METHODS
 from ..model.paper import PaperRecipe
@@ -335,7 +335,7 @@ def write_table(
     frame = long if long is not None else pd.DataFrame(cells[1:], columns=cells[0])
     title = f"{caption}\n\n" if caption else ""
     texts = {
-        ".csv": frame.to_csv(index=False),
+        ".csv": csv_text([frame.columns, *frame.itertuples(index=False, name=None)]),
         ".md": title + to_markdown(cells),
         ".tex": to_latex(cells, caption),
     }

@@ -40,8 +40,10 @@ from cmm_nb.use.explain import (
 from cmm_nb.use.inputs import (
     Pictures,
     as_encoder,
+    check_embeddings,
     check_known,
     class_numbers,
+    data_report,
     encode_support,
     join_labels,
     label_vector,
@@ -49,6 +51,7 @@ from cmm_nb.use.inputs import (
     names_of,
     one_row,
     read_templates,
+    same_pictures,
     sort_input,
     sort_labels,
     text_rows,
@@ -137,6 +140,7 @@ def _learned(header: Mapping, tensors: Mapping[str, np.ndarray], device: str) ->
         temperature_=header["temperature"],
         unit_=header["unit"],
         sources_=header["sources"],
+        notes_=[],
         n_features_in_=width,
         fitted_=fitted_from(header, tensors, width, device),
         held_=arrays_of(tensors, "held") or None,
@@ -216,11 +220,13 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         Returns self; raises `ValueError` for whatever does not fit together."""
         METHODS.canonical(self.method)
         X, y = sort_input(X, y, labelled=True)
+        self.notes_: list[str] = []  # what somebody should read about the pictures
         templates = self._check_pictures(X, y, text_features) if isinstance(X, Pictures) else None
         rows = self._first_rows(X)
         classes, number = sort_labels(y, len(rows))
         self.templates_ = templates
         text = self._text(classes, text_features)
+        check_embeddings(rows, text, classes, read=isinstance(X, Pictures))
         validation = self._validation(X_val, y_val, classes)
         self.pool_ = self._unlabelled_rows(unlabelled)
         sources = X.paths if isinstance(X, Pictures) else None
@@ -245,8 +251,11 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
             isinstance(X, Pictures) or not self.sources_,
             "This classifier was fitted on pictures: add pictures, not features.",
         )
+        labels = label_vector(y, len(X))
+        if isinstance(X, Pictures):
+            self.notes_ = data_report(X, *np.unique(labels, return_inverse=True)[::-1])
         rows = self._rows(X, support=True)
-        all_labels = join_labels(self.classes_[self.support_class_], label_vector(y, len(rows)))
+        all_labels = join_labels(self.classes_[self.support_class_], labels)
         new, number = np.unique(all_labels, return_inverse=True)
         text = self._text(new, more_text(self.classes_, self.text_, text_features))
         sources = self.sources_ + X.paths if self.sources_ else None
@@ -261,7 +270,8 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
             "text_features belong to features: with pictures the encoder reads the prompts itself.",
         )
         templates = read_templates(self.templates)
-        sort_labels(y, len(pictures))
+        classes, number = sort_labels(y, len(pictures))
+        self.notes_ = data_report(pictures, number, classes, self.class_names)
         return templates
 
     def _first_rows(self, X: Any) -> np.ndarray:
@@ -326,6 +336,7 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
             scale,
             seed=self.random_state,
             device=self.device,
+            pictures=same_pictures(rows),
             has_text=text is not None,
             X_unlabelled=self.pool_,
         )
@@ -436,7 +447,7 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         cosine = dict(zip(self.classes_.tolist(), cosines(row, self.prototypes_)[0]))
         return draw_explanation(image, answer, neighbours, cosine)
 
-    def show(self, path: str | os.PathLike, X: Any = None) -> Path:
+    def show(self, path: str | os.PathLike, X: Any = None, force: bool = False) -> Path:
         """Write a page for a browser: what was held out and got wrong, what it is unsure of, labels that look wrong,
         doubles; and, with X (a folder or paths), these pictures by their answers. Returns the path.
 
@@ -463,7 +474,7 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
             worst,
             space,
         ]
-        return write_page(path, f"{len(self.classes_)} classes, {len(self.support_)} pictures", parts)
+        return write_page(path, f"{len(self.classes_)} classes, {len(self.support_)} pictures", parts, force)
 
     def _answered(self) -> Answered:
         "The held-out support pictures as a page shows them."
@@ -547,6 +558,15 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         "Write to one safetensors file, whole or not at all; `ValueError` where the folder or the method forbids it."
         check_is_fitted(self, "fitted_")
         return write_model(path, _header(self), _tensors(self))
+
+    def to_onnx(self, path: str | os.PathLike, tower: bool = True) -> Path:
+        """Write one ONNX file for programs without torch, with `tower` (and an encoder) from pixels on, else from
+        features; `ValueError` when it cannot be written or would answer otherwise (`cmm_nb.use.onnx_file`)."""
+        from cmm_nb.use.onnx_file import write_onnx
+
+        check_is_fitted(self, "fitted_")
+        known = (self.fitted_, self.classes_, self.temperature_, self.support_, self.encoder_, self.sources_)
+        return write_onnx(path, *known, tower=tower)
 
     @classmethod
     def load(

@@ -4,13 +4,15 @@
 
 # %% auto #0
 __all__ = ['COMMANDS', 'GROUPS', 'PAPER_GRIDS', 'parse_setting', 'arg', 'flag', 'command', 'parser', 'batch', 'ledger', 'report',
-           'with_activation', 'fit', 'predictions', 'predict_csv', 'predict', 'suggest', 'show', 'gap', 'cache_ls',
-           'cache_verify', 'cache_prune', 'data_list', 'data_get', 'data_check', 'main']
+           'with_activation', 'fit', 'predictions', 'predict_csv', 'predict', 'suggest', 'export', 'show', 'evaluate',
+           'add', 'gap', 'cache_ls', 'cache_verify', 'cache_prune', 'data_list', 'data_get', 'data_check', 'main']
 
 # %% ../../nbs/use/68_cli.ipynb #358277cd
 import argparse
 import ast
+import contextlib
 import csv
+import glob
 import io
 import json
 import math
@@ -22,7 +24,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator, Sequence, TextIO
 
-from ..core import Damaged, atomic_path, need
+import cmm_nb
+from ..core import Damaged, atomic_path, cell, content_hash, may_write, need, printable
 
 # %% ../../nbs/use/68_cli.ipynb #087d046f
 def parse_setting(text: str) -> tuple[str, object]:
@@ -63,6 +66,7 @@ def parser() -> argparse.ArgumentParser:
     "The parser of the `cmm` command: all of `COMMANDS`."
     about = "Why CLIP's image and text embeddings live apart, and a few-shot classifier that works."
     whole = argparse.ArgumentParser("cmm", description=about)
+    whole.add_argument("--version", action="version", version=f"cmm_nb {cmm_nb.__version__}")
     groups = {"": whole.add_subparsers(required=True, metavar="COMMAND")}
     for name, (run, help, rows) in COMMANDS.items():
         group, _, last = name.rpartition(" ")
@@ -78,6 +82,7 @@ def parser() -> argparse.ArgumentParser:
 # %% ../../nbs/use/68_cli.ipynb #6de1f782
 _QUIET = flag("-q --quiet", "no progress bars")
 _AS_JSON = flag("--json", "as JSON")
+_FORCE = flag("--force", "write over a file even if it is none that this command writes")
 _DEVICE = arg("--device", "where to compute: cpu, cuda, auto (default: cpu)", default="cpu")
 _QUICK_GELU = arg(
     "--quick-gelu",
@@ -269,15 +274,6 @@ def _encoder_of(file, encoder: str | None, quick_gelu: str | None) -> str | None
     return wanted
 
 # %% ../../nbs/use/68_cli.ipynb #2227b909
-def _check_writable(file: Path) -> None:
-    "`ValueError` unless `file` can be written; folders that are not there yet will be made."
-    nearest = next(folder for folder in file.absolute().parents if folder.exists())
-    need(
-        nearest.is_dir() and os.access(nearest, os.W_OK) and not file.is_dir(),
-        f"{file} cannot be written: choose a folder where you may write.",
-    )
-
-
 def _read_names(file: str | None) -> dict | None:
     "Words for the classes from a JSON object; None for no file."
     if not file:
@@ -311,6 +307,11 @@ _FIT_ARGUMENTS = (
         "a set's name, a sentence with {}, or a .txt file with one per line (default: photo)",
         default="photo",
     ),
+    arg(
+        "--labels",
+        "labels from Label Studio (JSON, JSON-MIN or CSV) of the pictures below folder",
+        metavar="FILE",
+    ),
     arg("--names", "words for the folders' names: a JSON object, folder -> words", metavar="FILE.json"),
     arg(
         "--false-alarm",
@@ -319,19 +320,35 @@ _FIT_ARGUMENTS = (
         default=0.05,
     ),
     arg("-s --setting", "a setting of the method", action="append", default=[], metavar="NAME=VALUE"),
+    _FORCE,
     _DEVICE,
     _QUIET,
 )
 
 # %% ../../nbs/use/68_cli.ipynb #8b38bc3b
+def _labelled(args) -> tuple[Any, Any]:
+    "What to fit to: a folder or table by its path, or the pictures below it that were labelled elsewhere."
+    if not args.labels:
+        return args.folder, None
+    from cmm_nb.use.label_studio import from_label_studio
+
+    return from_label_studio(args.labels, args.folder)
+
+
 @command("fit", "fit a classifier to a folder of class folders and save it", *_FIT_ARGUMENTS)
 def fit(args) -> None:
     "Fit, save, and say how sure one can be of it."
-    _check_writable(Path(args.output))
+    from cmm_nb.use.classifier import CMMClassifier
+    from cmm_nb.use.inputs import TOY, Pictures, photographs
+    from cmm_nb.use.model_file import is_classifier
+
+    need(
+        0 < args.false_alarm < 1,
+        f"--false-alarm is a share between 0 and 1, e.g. 0.05, not {args.false_alarm:g}.",
+    )
+    output = may_write(args.output, is_classifier, args.force)
     names = _read_names(args.names)
     encoder = with_activation(args.encoder, args.quick_gelu)
-    from cmm_nb.use.classifier import CMMClassifier
-
     clf = CMMClassifier(
         encoder=encoder,
         pretrained=args.pretrained,
@@ -343,7 +360,12 @@ def fit(args) -> None:
         device=args.device,
         progress=not args.quiet,
     )
-    clf.fit(args.folder, unlabelled=args.unlabelled).save(args.output)
+    X, y = _labelled(args)
+    clf.fit(X, y, unlabelled=args.unlabelled).save(output)
+    for note in clf.notes_:
+        print(f"cmm: {printable(note)}", file=sys.stderr)
+    if encoder == "embedded" and photographs(Pictures(clf.sources_)):
+        print(f"cmm: {TOY}", file=sys.stderr)
     size = f"{len(clf.support_)} pictures, {len(clf.classes_)} classes"
     print(f"{size}, encoder {encoder}, method {args.method}: {args.output}")
     if args.unlabelled:
@@ -367,13 +389,24 @@ def _print_record(report: list[dict]) -> None:
     )
 
 # %% ../../nbs/use/68_cli.ipynb #00fa3d63
+def _named(paths: Sequence[str]) -> Iterator[str]:
+    "The paths; for '-' one from each line of standard input, for a pattern like 'in/*.jpg' what it fits."
+    for path in paths:
+        if path == "-":
+            yield from filter(None, sys.stdin.read().splitlines())
+        elif not os.path.lexists(path) and glob.has_magic(path):
+            yield from sorted(glob.glob(path, recursive=True)) or [path]
+        else:
+            yield path
+
+
 def _asked(paths: Sequence[str]) -> list[Path]:
     "Picture files as given, each once, folders replaced by the pictures below them."
     from cmm_nb.use.inputs import picture_files
 
     files: list[Path] = []
-    for path in map(Path, paths):
-        files += picture_files(path) if path.is_dir() else [path]
+    for path in map(Path, _named(paths)):
+        files += picture_files(path) if os.path.isdir(path) else [path]
     need(files, f"There is no picture in {', '.join(map(str, paths))}.")
     return list(dict.fromkeys(files))
 
@@ -440,6 +473,12 @@ def _table_rows(file: Path, columns: Sequence[str]) -> tuple[list[list[str]], bo
     return rows, len(whole) < len(content)
 
 
+def _is_answers(file: Path) -> bool:
+    "Does the file begin as our tables of answers do, or is it empty?"
+    with open(file, "rb") as content:
+        return content.read(11) in (b"", b"path,model,")
+
+
 def _done(file: Path, model: str, top: int) -> set[str]:
     """Paths for which a table has an answer; `ValueError` for a table of another kind or model.
 
@@ -456,7 +495,7 @@ def _done(file: Path, model: str, top: int) -> set[str]:
     if torn or len(answered) < len(rows):
         with atomic_path(file) as tmp, open(tmp, "w", newline="", encoding="utf-8") as table:
             csv.writer(table, lineterminator="\n").writerows([_columns(top), *answered])
-    return {row[0] for row in answered}
+    return {row[0].removeprefix("'") for row in answered}
 
 # %% ../../nbs/use/68_cli.ipynb #ca560e71
 def _append_to(file: Path) -> TextIO:
@@ -468,15 +507,40 @@ def _append_to(file: Path) -> TextIO:
         ) from None
 
 
-def predict_csv(clf, files: Sequence, out, model: str = "", top: int = 3, progress: bool = False) -> int:
-    """Append answers for `files` to the table `out`, batch by batch, leaving out those it has.
+@contextlib.contextmanager
+def _only_writer(file: Path) -> Iterator[None]:
+    "`ValueError` when another process is writing to `file` in this way."
+    import tempfile
 
-    Returns how many could not be read."""
+    from filelock import FileLock, Timeout
+
+    lock = Path(tempfile.gettempdir()) / f"cmm-{content_hash(str(file.absolute()))}.lock"
+    try:
+        with FileLock(lock, timeout=0):
+            yield
+    except Timeout:
+        raise ValueError(f"Another cmm is writing to {file}: wait for it, or choose another file.") from None
+
+
+def predict_csv(
+    clf, files: Sequence, out, model: str = "", top: int = 3, progress: bool = False, force: bool = False
+) -> int:
+    """Append answers for `files` to the table `out`, batch by batch, leaving out those it has; `force`: begin anew.
+
+    Returns how many could not be read; `ValueError` for a file of another kind, or while another writes to it."""
+    out = may_write(out, _is_answers, force)
+    with _only_writer(out):
+        if force:
+            out.unlink(missing_ok=True)
+        return _append(clf, files, out, model, top, progress)
+
+
+def _append(clf, files: Sequence, out: Path, model: str, top: int, progress: bool) -> int:
+    "Append answers for the files that the table `out` lacks; how many could not be read."
     from tqdm import tqdm
 
-    out = Path(out)
     done = _done(out, model, top)
-    left = [file for file in files if str(file) not in done]
+    left = [file for file in files if printable(file) not in done]
     answers = tqdm(
         predictions(clf, left, top), total=len(left), desc="pictures", disable=not progress, mininterval=1
     )
@@ -486,7 +550,7 @@ def predict_csv(clf, files: Sequence, out, model: str = "", top: int = 3, progre
         if not table.tell():
             writer.writerow(_columns(top))
         for i, (file, answer) in enumerate(answers):
-            writer.writerow(_row(file, model, answer, top))
+            writer.writerow(map(cell, _row(file, model, answer, top)))
             bad += isinstance(answer, str)
             if i % 32 == 31:
                 table.flush()
@@ -496,9 +560,9 @@ def predict_csv(clf, files: Sequence, out, model: str = "", top: int = 3, progre
 def _print_answer(file, answer) -> None:
     "A line on standard output, or on standard error for a picture that cannot be read."
     if isinstance(answer, str):
-        print(f"cmm: {answer}", file=sys.stderr, flush=True)
+        print(f"cmm: {printable(answer)}", file=sys.stderr, flush=True)
     else:
-        print(f"{file}: {answer}", flush=True)
+        print(f"{printable(file)}: {answer}", flush=True)
 
 
 def _print_json(file, answer) -> None:
@@ -507,7 +571,7 @@ def _print_json(file, answer) -> None:
         found: dict = dict(error=answer)
     else:
         found = dict(top=answer.top, strangeness=answer.strangeness, unknown=answer.unknown)
-    print(json.dumps(dict(path=str(file)) | found, ensure_ascii=False), flush=True)
+    print(json.dumps(dict(path=printable(file)) | found, ensure_ascii=False), flush=True)
 
 
 def _print_all(answers: Iterable[tuple], show: Callable) -> int:
@@ -528,7 +592,12 @@ _WITH_ENCODER = (
 )
 _ASK_A_MODEL = (
     arg("model", "a classifier file that cmm fit wrote"),
-    arg("images", "pictures, or folders of pictures", nargs="+", metavar="IMG|FOLDER"),
+    arg(
+        "images",
+        "pictures, folders, patterns like 'in/*.jpg', or - for a list on standard input",
+        nargs="+",
+        metavar="IMG|FOLDER",
+    ),
     *_WITH_ENCODER,
 )
 
@@ -548,16 +617,17 @@ def _loaded(args) -> Any:
     arg("--top", "how many classes to name (default: 3)", type=int, default=3),
     flag("--json", "one JSON object per picture and line"),
     arg("--csv", "write a table as it goes; called again, it goes on where it stopped", metavar="OUT"),
+    _FORCE,
 )
 def predict(args) -> None:
     "A line per picture, or a table; `RuntimeError` at the end when some could not be read."
     need(args.top >= 1, f"--top must be 1 or more, not {args.top}.")
     clf = _loaded(args)
-    files = _asked(args.images)
+    files, args.top = _asked(args.images), min(args.top, len(clf.classes_))
     if args.csv:
         from cmm_nb.use.model_file import model_id
 
-        bad = predict_csv(clf, files, args.csv, model_id(args.model), args.top, not args.quiet)
+        bad = predict_csv(clf, files, args.csv, model_id(args.model), args.top, not args.quiet, args.force)
         print(f"{len(files)} pictures: {args.csv}")
     else:
         bad = _print_all(predictions(clf, files, args.top), _print_json if args.json else _print_answer)
@@ -565,11 +635,16 @@ def predict(args) -> None:
         raise RuntimeError(f"{bad} of {len(files)} pictures could not be read.")
 
 # %% ../../nbs/use/68_cli.ipynb #2b1cf69d
+def _holds(file: Path, mark: bytes) -> bool:
+    "Does the file hold what those of its kind hold that were written here?"
+    return mark in file.read_bytes()
+
+
 def _readable(files: Sequence) -> list:
     "The files that are pictures; of the others it is said on standard error what is wrong with them."
     faults = {file: said for file in files if isinstance(said := _opened(file), str)}
     for said in faults.values():
-        print(f"cmm: {said}", file=sys.stderr)
+        print(f"cmm: {printable(said)}", file=sys.stderr)
     return [file for file in files if file not in faults]
 
 
@@ -585,16 +660,55 @@ def _tell(files: Sequence, readable: Sequence) -> None:
     *_ASK_A_MODEL,
     arg("-k", "how many (default: 20)", type=int, default=20),
     flag("--json", "one JSON object per picture and line"),
+    arg("--label-studio", "write them as tasks for Label Studio, with our guesses", metavar="TASKS.json"),
+    arg("--root", "the folder that Label Studio may read (default: this one)", default=".", metavar="FOLDER"),
+    _FORCE,
 )
 def suggest(args) -> None:
     "A line per picture, the most useful label first; `RuntimeError` at the end when some could not be read."
     clf, files = _loaded(args), _asked(args.images)
     readable = _readable(files)
     need(readable, "None of the files is a picture.")
-    say = _print_json if args.json else _print_answer
-    for file, answer in clf.suggest(readable, args.k):
-        say(file, answer)
+    chosen = clf.suggest(readable, args.k)
+    if args.label_studio:
+        from cmm_nb.use.label_studio import to_label_studio
+        from cmm_nb.use.model_file import model_id
+
+        may_write(args.label_studio, partial(_holds, mark=b'"model_version": "cmm '), args.force)
+        print(to_label_studio(args.label_studio, chosen, args.root, f"cmm {model_id(args.model)}"))
+    else:
+        say = _print_json if args.json else _print_answer
+        for file, answer in chosen:
+            say(file, answer)
     _tell(files, readable)
+
+# %% ../../nbs/use/68_cli.ipynb #500285eb
+@command(
+    "export",
+    "write a saved classifier as an ONNX file, for programs that have neither torch nor this package",
+    arg("model", "a classifier file that cmm fit wrote"),
+    arg("--onnx", "the file to write, e.g. pets.onnx", required=True, metavar="FILE.onnx"),
+    flag("--head-only", "from features on, without the image tower"),
+    arg("--program", "write a program beside it that answers pictures with numpy, PIL and onnxruntime alone"),
+    _FORCE,
+    *_WITH_ENCODER,
+)
+def export(args) -> None:
+    "Write the file after its answers were compared with ours, and say what it reads."
+    from cmm_nb.use.onnx_file import reader_program
+
+    ours = (args.onnx, b'"cmm_nb"'), (args.program, b"onnxruntime.InferenceSession")
+    for out, mark in ours:
+        if out:
+            may_write(out, partial(_holds, mark=mark), args.force)
+    clf = _loaded(args)
+    file = clf.to_onnx(args.onnx, not args.head_only)
+    reads = "features" if args.head_only or clf.encoder_ is None else "pixels"
+    print(f"{file}: {reads} to logits and probabilities of {len(clf.classes_)} classes")
+    if args.program:
+        with atomic_path(args.program) as tmp:
+            tmp.write_text(reader_program(), encoding="utf-8")
+        print(f"python {args.program} {file} PICTURE ...")
 
 # %% ../../nbs/use/68_cli.ipynb #bbab6599
 @command(
@@ -603,14 +717,70 @@ def suggest(args) -> None:
     arg("model", "a classifier file that cmm fit wrote"),
     arg("images", "new pictures, or folders of them", nargs="*", metavar="IMG|FOLDER"),
     arg("-o --output", "the page to write, e.g. page.html", required=True, metavar="FILE.html"),
+    _FORCE,
     *_WITH_ENCODER,
 )
 def show(args) -> None:
     "Write the page and say where it is; `RuntimeError` at the end when some pictures could not be read."
     clf, files = _loaded(args), _asked(args.images) if args.images else []
     readable = _readable(files)
-    print(clf.show(args.output, readable or None))
+    print(clf.show(args.output, readable or None, args.force))
     _tell(files, readable)
+
+# %% ../../nbs/use/68_cli.ipynb #5a1a3ffe
+@command(
+    "evaluate",
+    "how a saved classifier answers labelled pictures: a folder of class folders",
+    arg("model", "a classifier file that cmm fit wrote"),
+    arg("folder", "a folder of class folders"),
+    *_WITH_ENCODER,
+    _AS_JSON,
+)
+def evaluate(args) -> None:
+    "Print accuracy with its interval, the classes from the worst, and what they were taken for."
+    import numpy as np
+
+    from cmm_nb.use.explain import class_report
+    from cmm_nb.use.inputs import class_folders, class_numbers
+    from cmm_nb.use.show import wilson
+
+    clf = _loaded(args)
+    pictures, labels = class_folders(args.folder)
+    number = class_numbers(np.asarray(labels), clf.classes_)
+    answers = clf.predict_proba(pictures).argmax(1)
+    right, n = int((answers == number).sum()), len(number)
+    low, high = wilson(right, n)
+    held = dict(row=np.arange(n), answer=answers)
+    report = class_report(clf.classes_, number, held)
+    if args.json:
+        found = dict(pictures=n, accuracy=right / n, low=low, high=high, classes=report)
+        print(json.dumps(found, indent=1, default=str))
+        return
+    print(f"{right / n:.1%} of {n} pictures were recognised (95 %: {low:.1%} to {high:.1%})")
+    for row in filter(lambda row: row["held_out"], report):
+        other = f", most often taken for {row['confused_with']}" if row["confused_with"] else ""
+        print(f"  {printable(row['label'])}: {row['right']:.0%} of {row['held_out']}{other}")
+
+
+@command(
+    "add",
+    "add labelled pictures to a saved classifier, of known or of new classes",
+    arg("model", "a classifier file that cmm fit wrote"),
+    arg("folder", "a folder of class folders"),
+    arg("-o --output", "the file to write", required=True, metavar="FILE"),
+    _FORCE,
+    *_WITH_ENCODER,
+)
+def add(args) -> None:
+    "Fit once more with the pictures of both, of which only the new ones are encoded, and save."
+    from cmm_nb.use.model_file import is_classifier
+
+    output = may_write(args.output, is_classifier, args.force)
+    clf = _loaded(args)
+    before = len(clf.support_)
+    clf.partial_fit(args.folder).save(output)
+    print(f"{before} + {len(clf.support_) - before} pictures, {len(clf.classes_)} classes: {args.output}")
+    _print_record(clf.report())
 
 # %% ../../nbs/use/68_cli.ipynb #ad656015
 _Gaps = tuple[
@@ -689,13 +859,14 @@ def _json_of(reports: dict[str, dict]) -> str:
     arg("--templates", "for a folder (default: photo)", default="photo"),
     _AS_JSON,
     arg("--html", "write a page to look around in the space (at most 2,000 pictures)", metavar="FILE"),
+    _FORCE,
     arg("--seed", "for what is sampled (default: 0)", type=int, default=0),
 )
 def gap(args) -> None:
     "Print every gap metric; of a classifier before and after its map."
     what, reports, explorer = _gaps(args)
     if args.html:
-        explorer().save(args.html)
+        explorer().save(args.html, args.force)
     if args.json:
         print(_json_of(reports))
         return
@@ -979,6 +1150,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `cmm`; returns the exit code.
 
     0 on success, 2 for bad input, 1 for a run that failed or a file that is damaged, 130 when interrupted."""
+    if not (sys.argv[1:] if argv is None else argv):
+        parser().print_help()
+        return 0
     args = parser().parse_args(argv)
     try:
         return args.run(args) or 0

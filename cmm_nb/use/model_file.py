@@ -120,9 +120,7 @@ def write_model(path: str | os.PathLike, header: Mapping, tensors: Mapping[str, 
     from safetensors.numpy import save_file
 
     path = Path(path)
-    text = json.dumps(
-        {"format": FORMAT, **header, "versions": versions()}, default=_plain, ensure_ascii=False
-    )
+    text = json.dumps({"format": FORMAT, **header, "versions": versions()}, default=_plain)
     arrays = {name: np.ascontiguousarray(t) for name, t in tensors.items()}
     try:
         with atomic_path(path) as tmp:
@@ -291,6 +289,17 @@ def encoder_card(encoder: Encoder | None) -> dict[str, str] | None:
     )
 
 # %% ../../nbs/use/62_model_file.ipynb #141018cb
+def _weights_here(card: Mapping[str, str], path: str | os.PathLike) -> str:
+    "The tag or the weights file that a card names; `ValueError` when the file is not there."
+    tag_or_file = card["pretrained"]
+    need(
+        "/" not in tag_or_file.replace(os.sep, "/") or Path(tag_or_file).is_file(),
+        f"{path} was fitted with the weights file {tag_or_file} (hash {card['weights_hash']}), which is not there: "
+        "name it with pretrained= (on the command line --pretrained).",
+    )
+    return tag_or_file
+
+
 def same_encoder(
     card: Mapping[str, str] | None,
     encoder: str | Encoder | None = None,
@@ -305,7 +314,7 @@ def same_encoder(
         return None
     name = encoder or card["name"]
     if name != "embedded":
-        pretrained = pretrained or card["pretrained"]
+        pretrained = pretrained or _weights_here(card, path)
     found = as_encoder(name, pretrained, device)
     need(
         found.weights_hash == card["weights_hash"],

@@ -16,7 +16,7 @@ from typing import Any, Callable, Sequence
 
 import numpy as np
 
-from ..core import atomic_path, need
+from ..core import atomic_path, is_page, may_write
 from ..runs.notebooks import Markup, as_markup, html_page, html_table
 
 # %% ../../nbs/use/64_show.ipynb #9dbb5bdb
@@ -211,13 +211,9 @@ def answers_section(groups: dict[str, list[Markup]]) -> str:
     return section("The new pictures", "By their answer; in each class the surest first.", "".join(parts))
 
 
-def write_page(path, title: str, parts: Sequence[str]) -> Path:
-    "Write the `parts` as one HTML page with nothing beside it; returns the path. `ValueError` where one cannot write."
-    path = Path(path)
-    need(
-        not path.is_dir() and path.parent.is_dir(),
-        f"{path} cannot be written: name a file in a folder that exists.",
-    )
+def write_page(path, title: str, parts: Sequence[str], force: bool = False) -> Path:
+    "Write the `parts` as one HTML page with nothing beside it; returns the path. What may be written: see `may_write`."
+    path = may_write(path, is_page, force)
     body = f"<h1>{as_markup(title)}</h1>{''.join(parts)}{_SCRIPT}"
     with atomic_path(path) as tmp:
         tmp.write_text(html_page(body, title, _STYLE), encoding="utf-8")
