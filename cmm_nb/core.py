@@ -121,7 +121,7 @@ def _entries(value: Any, field: Field, at: str) -> Iterator[tuple[Any, Field, st
         for name, one in field.of.items():
             yield value.get(name), one, f"{at}.{name}" if at else name
     elif field.of is not None:
-        named = value.items() if isinstance(value, dict) else enumerate(value)
+        named: Iterable[tuple] = value.items() if isinstance(value, dict) else enumerate(value)
         for name, entry in named:
             yield entry, field.of, f"{at}[{_short(name)}]"
 

@@ -1142,6 +1142,9 @@ def data_check(args) -> int:
 
 # %% ../../nbs/use/68_cli.ipynb #56a66ce5
 def _fault(text: object, code: int) -> int:
+    "Say what is wrong, a line that repeats an endless input in short; returns the `code`."
+    lines = str(text).splitlines()
+    text = "\n".join(line if len(line) <= 1000 else f"{line[:600]} ... {line[-300:]}" for line in lines)
     print(f"cmm: {text}", file=sys.stderr)
     return code
 
