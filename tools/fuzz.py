@@ -480,7 +480,8 @@ def fault(outcome: Outcome, before: dict, after: dict) -> str:
         )
     if outcome.code and not any(line.startswith("cmm") for line in lines) and not outcome.said:
         return f"exit code {outcome.code} without a sentence"
-    if outcome.code and lines and len(lines[-1]) > 1500:
+    from_argparse = lines and lines[0].startswith("usage:")  # which repeats what was typed
+    if outcome.code and lines and not from_argparse and len(lines[-1]) > 1500:
         return f"a sentence of {len(lines[-1]):,d} letters"
     words = outcome.said.replace(",", " ").split()
     return "an answer of NaN" if not outcome.code and {"nan", "NaN"} & set(words) else ""
