@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test browser rehearsal format bench bench-gpu lab docs notebooks sync clean
+.PHONY: help install run test fuzz browser rehearsal format bench bench-gpu lab docs notebooks sync clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,9 @@ run: install ## the main job on the embedded default: few-shot curves on real ha
 
 test: install ## every check: generated files in sync, all notebooks, types, the papermill run, the built wheel
 	$(BIN)/python tools/check.py
+
+fuzz: install ## hostile input by the minute: pictures, folders, packs, models, ledgers, grids; SEED=0 MINUTES=1
+	$(BIN)/python tools/fuzz.py $(or $(SEED),0) $(or $(MINUTES),1)
 
 format: install ## lay out notebooks and tools, and mend what the linter can mend
 	$(BIN)/ruff check --fix nbs tools setup.py

@@ -224,6 +224,7 @@ def main() -> None:
     small = json.loads((ROOT / "tools" / "studies.json").read_text())
     jobs = {
         "wheel from the sdist, installed elsewhere": wheel,
+        "sixty cases of hostile input": lambda: sh(sys.executable, "tools/fuzz.py", "0", "60 cases"),
         "types of the package (mypy)": lambda: sh(sys.executable, "-m", "mypy"),
         "main job through papermill": main_job,
         "a grid, resumed and extended, and its report": grid_and_report,

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import as_rows, atomic_path, content_hash, l2norm, need
+from ..core import Damaged, Field, as_rows, atomic_path, checked, content_hash, l2norm, need, reading
 from ..data.splits import Protocol, row_keys
 
 # %% ../../nbs/clip/10_packs.ipynb #8d9a29fc
@@ -200,6 +200,38 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
         header = f.metadata() or {}
     return arrays | {name: json.loads(text) for name, text in header.items() if name in known}
 
+# %% ../../nbs/clip/10_packs.ipynb #a3d69279
+_WAY_OUT = "write the pack again"
+_TEXTS = Field(list, of=Field(str), optional=True)
+_PACK = Field(
+    dict,
+    of=dict(
+        class_names=_TEXTS,
+        split=Field(list, most=10**9, of=Field(str), optional=True),
+        logit_scale=Field(float, 1e-6, 1e6, optional=True),
+        meta=Field(dict, of=dict(notes=_TEXTS, class_ids=_TEXTS), optional=True),
+    ),
+)
+
+
+def _pack_of(raw: dict[str, Any], path: Path) -> FeaturePack:
+    "The pack of what stands in a file; `Damaged`, with the file's name, for what does not fit together."
+    known = (*_STRINGS, "logit_scale", "meta")
+    about = {n: v.tolist() if isinstance(v, np.ndarray) else v for n, v in raw.items() if n in known}
+    checked(about, _PACK, path, _WAY_OUT)
+    with reading(path, _WAY_OUT):
+        try:
+            return FeaturePack(
+                **{name: raw.get(name) for name in _ARRAYS},
+                **{name: about.get(name) for name in _STRINGS},
+                crops=list(raw.get("crops", [])),
+                logit_scale=float(about.get("logit_scale") or 100.0),
+                name=path.stem,
+                meta=about.get("meta") or {},
+            )
+        except ValueError as error:
+            raise Damaged(f"The feature pack {path} does not fit together: {error}") from error
+
 # %% ../../nbs/clip/10_packs.ipynb #3ba48024
 def load_pack(path) -> FeaturePack:
     """The feature pack in `path`, a .npz or .safetensors file.
@@ -213,7 +245,7 @@ def load_pack(path) -> FeaturePack:
         raw = read(path)
     except Exception as error:
         first = str(error).splitlines()[0] if str(error) else ""
-        raise ValueError(
+        raise Damaged(
             f"The feature pack {path} cannot be read ({type(error).__name__}: {first}): "
             "it is cut short, damaged, or holds pickled objects; write it again."
         ) from error
@@ -221,10 +253,4 @@ def load_pack(path) -> FeaturePack:
         need(
             name in raw, f"The feature pack {path} has no array {name!r}; it holds {', '.join(sorted(raw))}."
         )
-    return FeaturePack(
-        **{name: raw.get(name) for name in _ARRAYS + _STRINGS},
-        crops=list(raw.get("crops", [])),
-        logit_scale=float(raw.get("logit_scale", 100.0)),
-        name=path.stem,
-        meta=raw.get("meta", {}),
-    )
+    return _pack_of(raw, path)

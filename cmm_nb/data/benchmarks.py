@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['COOP_HOME', 'EUROSAT_COOP', 'first_folder', 'Benchmark', 'roots', 'fetchable', 'how_to_get', 'BrokenDownload',
            'download', 'fetch', 'locate', 'is_here', 'place_of_fetched', 'place_found', 'hides_fetched', 'card',
-           'split_missing', 'ByHand', 'steps_by_hand', 'split_path', 'listed_set', 'coop_set', 'official_set',
-           'class_folder_set', 'spaces', 'lower_words', 'camel_words', 'eurosat_set', 'aircraft_set', 'imagenet_names',
-           'columns', 'imagenet_set', 'array_set', 'stl10_set', 'hub_set']
+           'share_here', 'split_missing', 'ByHand', 'steps_by_hand', 'split_path', 'listed_set', 'coop_set',
+           'official_set', 'class_folder_set', 'spaces', 'lower_words', 'camel_words', 'eurosat_set', 'aircraft_set',
+           'imagenet_names', 'columns', 'imagenet_set', 'array_set', 'stl10_set', 'hub_set']
 
 # %% ../../nbs/data/06_benchmarks.ipynb #9d64896a
 import contextlib
@@ -27,6 +27,7 @@ import numpy as np
 
 from ..core import need, pick
 from cmm_nb.data.files import (
+    IMAGE_SUFFIXES,
     MAX_PIXELS,
     FileImages,
     UnreadableImage,
@@ -246,6 +247,18 @@ def card(row: DataSet, root=None) -> str:
         if fetchable(row) and not hides_fetched(row, root) and found != place_of_fetched(row, root):
             lines.append(("fetched to", str(place_of_fetched(row, root))))
     return "\n".join(f"{name:11s} {text}" for name, text in lines)
+
+# %% ../../nbs/data/06_benchmarks.ipynb #a0fc584c
+def share_here(row: DataSet, root=None) -> float | None:
+    """How many of a set's pictures lie in the data folder, from 0 to 1; None when it is not here at all.
+
+    1 for what cannot be counted: a set without files, or with files that hold many pictures."""
+    if not is_here(row, root):
+        return None
+    found = place_found(row, root) if isinstance(row, Benchmark) and row.folders else None
+    names = (name for _, _, names in os.walk(found) for name in names) if found else ()
+    pictures = sum(Path(name).suffix.lower() in IMAGE_SUFFIXES for name in names)
+    return min(1.0, pictures / sum(row.sizes)) if pictures and sum(row.sizes) else 1.0
 
 # %% ../../nbs/data/06_benchmarks.ipynb #dfb582d5
 COOP_HOME = "github.com/KaiyangZhou/CoOp, DATASETS.md"

@@ -299,18 +299,27 @@ def _with_memo(memo, use: Callable[[sqlite3.Connection], Any], otherwise: Any) -
         return otherwise
 
 
+def _sealed(stamp: _Stamp, hash_: str) -> str:
+    "A file's hash, and behind it a seal over the hash and the file's stamp."
+    return hash_ + content_hash(list(stamp), hash_, digits=16)
+
+
+def _is_sealed(stamp: _Stamp, text: Any) -> bool:
+    return isinstance(text, str) and text == _sealed(stamp, text[:32])
+
+
 def _remembered(memo, stamps: Sequence[_Stamp]) -> dict[_Stamp, str]:
     "The hashes of files that are as they were."
 
     def ask(db):
         answers = {stamp: db.execute(_ASK, stamp).fetchone() for stamp in stamps}
-        return {stamp: row[0] for stamp, row in answers.items() if row}
+        return {stamp: row[0][:32] for stamp, row in answers.items() if row and _is_sealed(stamp, row[0])}
 
     return _with_memo(memo, ask, {})
 
 
 def _remember(memo, hashes: dict[_Stamp, str]) -> None:
-    rows = [(*stamp, hash_) for stamp, hash_ in hashes.items()]
+    rows = [(*stamp, _sealed(stamp, hash_)) for stamp, hash_ in hashes.items()]
     _with_memo(memo, lambda db: db.executemany(_KEEP, rows), None)
 
 # %% ../../nbs/data/05_files.ipynb #52b8c36a

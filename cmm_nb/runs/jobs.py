@@ -10,6 +10,7 @@ __all__ = ['blocks', 'grid_path', 'load_grid', 'override', 'sources_of', 'code_i
 import ast
 import importlib.util
 import itertools
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,18 @@ from typing import Any, Iterable, Iterator, Sequence
 
 import cmm_nb
 from ..clip.encoders import family_of
-from ..core import content_hash, file_hash, need, optional_data, pick, stand_ins
+from cmm_nb.core import (
+    Damaged,
+    Field,
+    checked,
+    content_hash,
+    file_hash,
+    need,
+    optional_data,
+    pick,
+    reading,
+    stand_ins,
+)
 from ..data.images import DATASETS, dataset_name, load_dataset
 from .ledger import read_ledger
 from cmm_nb.runs.notebooks import (
@@ -55,6 +67,16 @@ _FIELDS = {
 _AXES = ("shots", "seeds", "methods")
 _LISTS = ("datasets", "encoders", *_AXES, "split")
 _TABLES = ("settings", "parameters")
+_TEXT = Field(str, most=2000)
+_COUNT = Field((str, int), 0, 2**32 - 1, most=200)
+_KINDS = {name: Field(list, most=1000, of=_TEXT) for name in ("datasets", "encoders", "methods", "split")}
+_KINDS |= {name: Field(list, most=1000, of=_COUNT) for name in ("shots", "seeds")}
+_KINDS |= {name: _TEXT for name in ("title", "about", "notebook")}
+_KINDS |= dict(optional=Field(bool), minutes=Field(float, 0), gigabytes=Field(float, 0))
+_KINDS |= dict(
+    settings=Field(dict, of=Field(dict)), parameters=Field(dict), runs=Field(list, most=1000, of=Field(dict))
+)
+_MOST = 100_000  # cells of a block, and blocks of a grid
 
 # %% ../../nbs/runs/54_jobs.ipynb #33022bbd
 def blocks(grid: dict[str, Any], name: str = "the grid") -> list[dict[str, Any]]:
@@ -73,10 +95,20 @@ def blocks(grid: dict[str, Any], name: str = "the grid") -> list[dict[str, Any]]
             key not in _TABLES or isinstance(value, dict),
             f"{name}: {key} must be a table of names and values, not {value!r}.",
         )
+        checked(
+            {key: value}, Field(dict, of={key: _KINDS[key]}), name, "write it as the lesson on grids shows"
+        )
     above = {key: value for key, value in grid.items() if key != "runs"}
     if "runs" not in grid:
+        cells = math.prod(len(above.get(axis, [0])) for axis in ("datasets", "encoders", *_AXES))
+        need(
+            cells <= _MOST,
+            f"{name}: a block of {cells:,d} cells, more than {_MOST:,d}: make several grids of it.",
+        )
         return [above]
-    return [block for below in grid["runs"] for block in blocks(above | below, name)]
+    nested = [block for below in grid["runs"] for block in blocks(above | below, name)]
+    need(len(nested) <= _MOST, f"{name}: more than {_MOST:,d} blocks: make several grids of it.")
+    return nested
 
 # %% ../../nbs/runs/54_jobs.ipynb #52b43958
 def grid_path(name: str) -> Path:
@@ -96,16 +128,30 @@ def grid_path(name: str) -> Path:
     return known[pick(name, known, "grid")]
 
 
+_LARGEST = 100_000  # bytes of a grid file
+
+
 def load_grid(name: str) -> list[dict[str, Any]]:
     "The blocks of a grid file, read by YAML's safe loader: plain data, nothing that runs."
     import yaml
 
     path = grid_path(name)
-    try:
-        grid = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is no YAML: {_one_line(error)}") from None
-    return blocks(grid, path.name)
+    size = path.stat().st_size
+    need(
+        size <= _LARGEST, f"{path} has {size:,d} bytes, and a grid at most {_LARGEST:,d}: is it another file?"
+    )
+    with reading(path, "write it as the lesson on grids shows"):
+        try:
+            text = path.read_text(encoding="utf-8")
+            aliases = [token for token in yaml.scan(text) if isinstance(token, yaml.AliasToken)]
+            grid = yaml.safe_load(text) if not aliases else None
+        except yaml.YAMLError as error:
+            raise Damaged(f"{path} is no YAML: {_one_line(error)}") from None
+        need(
+            not aliases,
+            f"{path} repeats itself by a name (*{aliases[0].value}): write it out." if aliases else "",
+        )
+        return blocks(grid, path.name)
 
 
 def _one_line(error: BaseException) -> str:

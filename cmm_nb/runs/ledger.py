@@ -6,14 +6,15 @@
 __all__ = ['Ledger', 'read_ledger', 'export_ledger']
 
 # %% ../../nbs/runs/52_ledger.ipynb #8349ba4d
+import importlib.util
 import json
 import os
 import secrets
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Sequence
 
-from ..core import atomic_path, content_hash, csv_text, need
+from ..core import Damaged, Field, atomic_path, checked, content_hash, csv_text, need, reading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,21 +89,61 @@ class Ledger:
         finally:
             os.close(file)
 
+# %% ../../nbs/runs/52_ledger.ipynb #c5818f2b
+_WAY_OUT = "delete that line, its runs will be made again"
+_ROW = {
+    name: Field(str, optional=True)
+    for name in ("method", "dataset", "encoder", "cell", "run", "status", "error")
+}
+_ROW |= {name: Field((str, float), optional=True) for name in ("shots", "seed")}
+_ROW |= dict(accuracy=Field(float, 0, 1, optional=True))
+_ENTRY = Field(
+    dict,
+    of=dict(
+        at=Field(float, 0),
+        n=Field(int, 1),
+        shared=Field(dict, of=_ROW),
+        columns=Field(dict, of={name: Field(list, of=field, optional=True) for name, field in _ROW.items()}),
+    ),
+)
+_ALIKE = 1000  # rows of an entry that has no columns
+
+
+def _checked_entry(entry: Any, place: str) -> dict[str, Any]:
+    "`entry` if it is one; else `Damaged`, with its place, the field and the way out."
+    checked(entry, _ENTRY, place, _WAY_OUT)
+    columns, n = entry["columns"], entry["n"]
+    most = len(next(iter(columns.values()))) if columns else min(n, _ALIKE)
+    checked(n, Field(int, most, most), place, _WAY_OUT)
+    for name, column in columns.items():
+        if not isinstance(column, list) or len(column) != n:
+            raise Damaged(f"{place} is damaged: columns.{name} must be a list of {n} values; {_WAY_OUT}.")
+    return entry
+
 # %% ../../nbs/runs/52_ledger.ipynb #e5200d60
-def _lines(root) -> Iterator[bytes]:
-    "The lines of all segments below `root` that are not empty."
+def _lines(root) -> dict[bytes, str]:
+    "The lines of all segments below `root` that are not empty, each once, with the place where it stands."
+    lines: dict[bytes, str] = {}
     for segment in sorted((Path(root) / "ledger").glob("*.jsonl")):
-        yield from filter(None, segment.read_bytes().splitlines())
+        for number, line in enumerate(segment.read_bytes().splitlines(), 1):
+            if line:
+                lines.setdefault(line, f"{segment}, line {number},")
+    return lines
 
 
 def _read_entries(root="runs") -> tuple[list[dict[str, Any]], int]:
     "All entries below `root`, oldest first, and the number of torn lines that were passed over."
     entries, torn = [], 0
-    for line in _lines(root):
+    for line, place in _lines(root).items():
         try:
-            entries.append(json.loads(line))
+            with reading(place, _WAY_OUT):
+                entry = json.loads(line)
+        except Damaged:
+            raise
         except ValueError:
             torn += 1
+        else:
+            entries.append(_checked_entry(entry, place))
     return sorted(entries, key=lambda entry: entry["at"]), torn
 
 # %% ../../nbs/runs/52_ledger.ipynb #215ddeee
@@ -146,7 +187,8 @@ def read_ledger(root="runs", failed: bool = False, history: bool = False) -> "pd
     keep = None if history else _current(columns, failed)
     if keep is not None:
         columns = {name: [column[i] for i in keep] for name, column in columns.items()}
-    frame = pd.DataFrame(columns)
+    with reading(Path(root) / "ledger", _WAY_OUT):
+        frame = pd.DataFrame(columns)
     frame.attrs["torn"] = torn
     return frame
 
@@ -169,6 +211,10 @@ def export_ledger(path, root="runs", failed: bool = True) -> Path:
         len(frame),
         f"The ledger in {Path(root) / 'ledger'} has no rows yet: run `cmm batch` first, or name another folder with "
         "--runs.",
+    )
+    need(
+        path.suffix == ".csv" or importlib.util.find_spec("pyarrow"),
+        "A .parquet file needs pyarrow: pip install 'cmm_nb[ray]', or export to a .csv file.",
     )
     for name in frame.columns[frame.dtypes == object]:
         frame[name] = frame[name].map(_flat)

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..clip.encoders import Encoder
 from ..clip.prototypes import text_prototypes
-from ..core import l2norm, need
+from ..core import l2norm, need, reading
 from ..data.files import open_image
 from ..gap.explore import Explorer, explore
 from ..metrics import log_softmax
@@ -58,6 +58,8 @@ from cmm_nb.use.inputs import (
 )
 from cmm_nb.use.model_file import (
     arrays_of,
+    check_answer,
+    check_classifier,
     encoder_card,
     fitted_from,
     fitted_header,
@@ -578,7 +580,10 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
 
         `ValueError` for a file or an encoder that does not fit."""
         header, tensors = read_model(path)
-        classifier = cls(**_params(header), device=device)
-        classifier.__dict__.update(_learned(header, tensors, device))
+        check_classifier(header, tensors, path)
+        with reading(path, "fit and save it again"):
+            classifier = cls(**_params(header), device=device)
+            classifier.__dict__.update(_learned(header, tensors, device))
+        check_answer(classifier.fitted_, classifier.support_[:2], len(classifier.classes_), path)
         classifier.encoder_ = same_encoder(header["encoder"], encoder, pretrained, device, path)
         return classifier

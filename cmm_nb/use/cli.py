@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator, Sequence, TextIO
 
 import cmm_nb
-from ..core import atomic_path, cell, content_hash, file_hash, may_write, need, printable
+from ..core import Damaged, atomic_path, cell, content_hash, may_write, need, printable
 
 # %% ../../nbs/use/68_cli.ipynb #087d046f
 def parse_setting(text: str) -> tuple[str, object]:
@@ -208,11 +208,11 @@ def _run_plan(args, todo) -> None:
         f"{todo.cells} cells, {todo.done} of them from before; ledger: {args.runs}/ledger; "
         f"tables: cmm report --runs {args.runs}"
     )
-    if not args.retry and todo.failed and not args.force:
-        print(f"{todo.failed} cells failed in an earlier batch and were left alone: --retry runs them again.")
-    if failed:
+    left = 0 if args.retry or args.force else todo.failed
+    if failed or left:
         raise RuntimeError(
-            f"{failed} cells failed; their errors are in the ledger: read_ledger({args.runs!r}, failed=True)."
+            f"{failed + left} cells failed ({left} of them in an earlier batch: --retry runs them again); "
+            f"their errors are in the ledger: read_ledger({args.runs!r}, failed=True)."
         )
 
 # %% ../../nbs/use/68_cli.ipynb #f6cd266c
@@ -450,13 +450,27 @@ def _row(path, model: str, answer, top: int) -> list:
     return [*row.values()]
 
 # %% ../../nbs/use/68_cli.ipynb #78c2e57c
-def _whole_lines(file: Path) -> bytes:
-    "The content of a table, after a torn last line has been cut off the file."
+def _table_rows(file: Path, columns: Sequence[str]) -> tuple[list[list[str]], bool]:
+    "The whole rows of a table of answers without its head, and is there a torn line; `Damaged` for another file."
     content = file.read_bytes()
     whole = content[: content.rfind(b"\n") + 1]
-    if len(whole) < len(content):
-        os.truncate(file, len(whole))
-    return whole
+    other = f"{file} is a table of another kind (other columns): choose another file, or the same --top."
+    try:
+        header, *rows = csv.reader(io.StringIO(whole.decode("utf-8"), newline=""))
+    except ValueError:  # no line, or no text
+        head = ",".join(columns).encode()
+        need(not whole and head.startswith(content), other)
+        return [], bool(content)
+    except csv.Error as error:
+        raise Damaged(f"{file} is damaged ({error}): choose another file, or delete it.") from None
+    need(header == list(columns), other)
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(columns):
+            raise Damaged(
+                f"{file} is damaged: row {number} has {len(row)} of {len(columns)} columns: "
+                "choose another file, or delete it."
+            )
+    return rows, len(whole) < len(content)
 
 
 def _is_answers(file: Path) -> bool:
@@ -466,20 +480,22 @@ def _is_answers(file: Path) -> bool:
 
 
 def _done(file: Path, model: str, top: int) -> set[str]:
-    "Paths that a table already has; `ValueError` for a table of another kind or model."
+    """Paths for which a table has an answer; `ValueError` for a table of another kind or model.
+
+    A torn last line, and pictures that could not be read, are taken out of the table: they are tried again."""
     if not file.exists():
         return set()
-    text = io.StringIO(_whole_lines(file).decode("utf-8"), newline="")
-    header, *rows = list(csv.reader(text)) or [_columns(top)]
-    need(
-        header == _columns(top),
-        f"{file} is a table of another kind (other columns): choose another file, or the same --top.",
-    )
+    need(file.is_file(), f"{file} is no ordinary file: choose another name.")
+    rows, torn = _table_rows(file, _columns(top))
     need(
         all(row[1] == model for row in rows),
         f"{file} holds answers of another model: choose another file, or delete it.",
     )
-    return {row[0].removeprefix("'") for row in rows}
+    answered = [row for row in rows if not row[-1]]
+    if torn or len(answered) < len(rows):
+        with atomic_path(file) as tmp, open(tmp, "w", newline="", encoding="utf-8") as table:
+            csv.writer(table, lineterminator="\n").writerows([_columns(top), *answered])
+    return {row[0].removeprefix("'") for row in answered}
 
 # %% ../../nbs/use/68_cli.ipynb #ca560e71
 def _append_to(file: Path) -> TextIO:
@@ -609,9 +625,9 @@ def predict(args) -> None:
     clf = _loaded(args)
     files, args.top = _asked(args.images), min(args.top, len(clf.classes_))
     if args.csv:
-        bad = predict_csv(
-            clf, files, args.csv, file_hash(args.model, 12), args.top, not args.quiet, args.force
-        )
+        from cmm_nb.use.model_file import model_id
+
+        bad = predict_csv(clf, files, args.csv, model_id(args.model), args.top, not args.quiet, args.force)
         print(f"{len(files)} pictures: {args.csv}")
     else:
         bad = _print_all(predictions(clf, files, args.top), _print_json if args.json else _print_answer)
@@ -656,9 +672,10 @@ def suggest(args) -> None:
     chosen = clf.suggest(readable, args.k)
     if args.label_studio:
         from cmm_nb.use.label_studio import to_label_studio
+        from cmm_nb.use.model_file import model_id
 
         may_write(args.label_studio, partial(_holds, mark=b'"model_version": "cmm '), args.force)
-        print(to_label_studio(args.label_studio, chosen, args.root, f"cmm {file_hash(args.model, 12)}"))
+        print(to_label_studio(args.label_studio, chosen, args.root, f"cmm {model_id(args.model)}"))
     else:
         say = _print_json if args.json else _print_answer
         for file, answer in chosen:
@@ -925,7 +942,7 @@ def cache_prune(args) -> None:
         encoder=args.encoder,
         unreferenced=args.unreferenced,
         damaged=args.damaged,
-        max_bytes=None if args.to_size is None else int(args.to_size * 1e9),
+        max_bytes=None if args.to_size is None else args.to_size * 1e9,
         dry_run=args.dry_run,
     )
     print("would remove:" if args.dry_run else "removed:")
@@ -942,13 +959,14 @@ GROUPS["data"] = "data sets: what is known, what is here, what is wrong with it"
 )
 def data_list(args) -> None:
     "Print the table of benchmarks."
-    from cmm_nb.data.benchmarks import is_here
+    from cmm_nb.data.benchmarks import share_here
     from cmm_nb.data.images import DATASETS
     from cmm_nb.runs.results import format_table
 
     lines = [["name", "classes", "train/val/test", "here", "licence"]]
     for row in DATASETS.values():
-        here = "yes" if is_here(row, args.root) else "-"
+        share = share_here(row, args.root)
+        here = "-" if share is None else "yes" if share == 1 else f"{max(1, int(100 * share))} %"
         lines.append([row.name, str(row.classes), "/".join(map(str, row.sizes)), here, row.licence])
     print(format_table(lines))
     print("\nand folder:PATH, csv:PATH, hf:NAME, pack:PATH")
@@ -1124,6 +1142,9 @@ def data_check(args) -> int:
 
 # %% ../../nbs/use/68_cli.ipynb #56a66ce5
 def _fault(text: object, code: int) -> int:
+    "Say what is wrong, a line that repeats an endless input in short; returns the `code`."
+    lines = str(text).splitlines()
+    text = "\n".join(line if len(line) <= 1000 else f"{line[:600]} ... {line[-300:]}" for line in lines)
     print(f"cmm: {text}", file=sys.stderr)
     return code
 
@@ -1131,13 +1152,15 @@ def _fault(text: object, code: int) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `cmm`; returns the exit code.
 
-    0 on success, 2 for bad input, 1 for a run that failed, 130 when interrupted."""
+    0 on success, 2 for bad input, 1 for a run that failed or a file that is damaged, 130 when interrupted."""
     if not (sys.argv[1:] if argv is None else argv):
         parser().print_help()
         return 0
     args = parser().parse_args(argv)
     try:
         return args.run(args) or 0
+    except Damaged as e:
+        return _fault(e, 1)
     except ValueError as e:
         return _fault(e, 2)
     except RuntimeError as e:

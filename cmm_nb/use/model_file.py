@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['FORMAT', 'find_formula', 'formula_name', 'fitted_header', 'fitted_state', 'arrays_of', 'fitted_from', 'write_model',
-           'read_model', 'is_classifier', 'encoder_card', 'same_encoder']
+           'read_model', 'check_classifier', 'check_answer', 'model_id', 'is_classifier', 'encoder_card',
+           'same_encoder']
 
 # %% ../../nbs/use/62_model_file.ipynb #d70b3674
 import inspect
@@ -18,7 +19,17 @@ import numpy as np
 import torch
 
 from ..clip.encoders import Encoder, has_quickgelu
-from ..core import atomic_path, content_hash, need, versions
+from cmm_nb.core import (
+    Damaged,
+    Field,
+    array_fault,
+    atomic_path,
+    checked,
+    content_hash,
+    need,
+    reading,
+    versions,
+)
 from ..model.methods import METHODS
 from ..model.tasks import Fitted
 from .inputs import as_encoder
@@ -61,13 +72,13 @@ def formula_name(method: str, function: Callable | None) -> str | None:
 
 # %% ../../nbs/use/62_model_file.ipynb #ccac7332
 def fitted_header(fitted: Fitted) -> dict[str, Any]:
-    "What a file says of a fitted method beside its state."
+    "What a file says of a fitted method beside its state: nothing that another fit to the same data would change."
     method = fitted.info.get("registered_as", fitted.method)
     return dict(
         method=method,
         formula=formula_name(method, fitted.formula),
         embedding=formula_name(method, fitted.embedding),
-        info=fitted.info,
+        info={name: value for name, value in fitted.info.items() if name != "seconds"},
     )
 
 
@@ -120,6 +131,30 @@ def write_model(path: str | os.PathLike, header: Mapping, tensors: Mapping[str, 
         ) from e
     return path
 
+# %% ../../nbs/use/62_model_file.ipynb #54d48d49
+_WAY_OUT = "fit and save it again"
+_NAME = Field(str, most=200)
+_MAYBE = Field(str, most=10_000, optional=True)
+_ANY_FORMAT = dict(
+    format=Field(int, 1), versions=Field(dict, of=_MAYBE, optional=True), formula=_MAYBE, embedding=_MAYBE
+)
+_FITTED = dict(method=_NAME, formula=_NAME, embedding=_MAYBE, info=Field(dict))
+_CARD = dict(name=_NAME, pretrained=_MAYBE, weights_hash=_NAME, activation=_MAYBE, preprocess=Field(str))
+_TEXTS = Field(list, of=Field(str))
+_CLASSIFIER = dict(
+    params=Field(dict, of=dict(method=_NAME, false_alarm=Field(float, 1e-9, 1 - 1e-9))),
+    encoder=Field(dict, of=_CARD, optional=True),
+    classes=Field(list, of=Field((str, bool, float))),
+    kind=Field(str, most=20, optional=True),
+    names=_TEXTS,
+    templates=Field(list, of=Field(str), optional=True),
+    temperature=Field(float, 1e-12),
+    unit=Field(float, 1e-12),
+    sources=Field(list, of=Field(str), optional=True),
+    has_text=Field(bool),
+    columns=_TEXTS,
+)
+
 # %% ../../nbs/use/62_model_file.ipynb #3b1f2bec
 def _contents(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
     "Metadata and arrays of a safetensors file; `ValueError` for any other."
@@ -130,7 +165,7 @@ def _contents(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
         with safe_open(path, "np") as file:
             return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}
     except Exception as e:
-        raise ValueError(
+        raise Damaged(
             f"{path} cannot be read ({type(e).__name__}): it is cut short, damaged, or no classifier file; "
             "fit and save it again."
         ) from e
@@ -141,18 +176,57 @@ def read_model(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, np.nd
     path = Path(path)
     metadata, tensors = _contents(path)
     need("cmm_nb" in metadata, f"{path} is a safetensors file, but holds no classifier of cmm_nb.")
-    header = json.loads(metadata["cmm_nb"])
-    writer = header.get("versions", {}).get("cmm_nb", "version unknown")
+    with reading(path, _WAY_OUT):
+        header = checked(json.loads(metadata["cmm_nb"]), Field(dict, of=_ANY_FORMAT), path, _WAY_OUT)
+    writer = (header.get("versions") or {}).get("cmm_nb", "version unknown")
     need(
         header["format"] <= FORMAT,
         f"{path} was written by a newer cmm_nb ({writer}, format {header['format']}; "
         f"this one reads up to {FORMAT}): update cmm_nb.",
     )
-    need(
-        metadata.get("hash") == content_hash(metadata["cmm_nb"], tensors),
-        f"{path} is damaged: its content does not match its hash; fit and save it again.",
-    )
-    return _present_format(header), tensors
+    if metadata.get("hash") != content_hash(metadata["cmm_nb"], tensors):
+        raise Damaged(f"{path} is damaged: its content does not match its hash; {_WAY_OUT}.")
+    return checked(_present_format(header), Field(dict, of=_FITTED), path, _WAY_OUT), tensors
+
+# %% ../../nbs/use/62_model_file.ipynb #b8de6fac
+def _arrays_fault(header: Mapping, tensors: Mapping[str, np.ndarray]) -> str:
+    "What is wrong with the arrays of a classifier, in words; empty when nothing is."
+    C, support = len(header["classes"]), np.asarray(tensors.get("support", np.zeros(0)))
+    n, width = len(support), support.shape[-1] if support.ndim else 0
+    shapes = dict(support=(None, width), support_class=(n,), prototypes=(C, width))
+    shapes |= {name: (None,) for name in tensors if name.startswith("held.")}
+    for name, shape in shapes.items():
+        numbers = name in ("support_class", "held.row", "held.answer")
+        if fault := array_fault(tensors.get(name, np.zeros(0)), shape, "iu" if numbers else "f"):
+            return f"{name} {fault}"
+        most = dict(support_class=C, **{"held.answer": C, "held.row": n}).get(name)
+        if most and len(tensors[name]) and not 0 <= tensors[name].min() <= tensors[name].max() < most:
+            return f"{name} must hold numbers from 0 to {most - 1}"
+    held = {name: len(tensors[name]) for name in shapes if name.startswith("held.")}
+    if held and (len(set(held.values())) > 1 or len(held) != 5):
+        return f"the held-out arrays do not belong together ({held})"
+    loose = [name for name, t in tensors.items() if t.dtype.kind == "f" and not np.isfinite(t).all()]
+    return f"{loose[0]} holds NaN or infinite values" if loose else ""
+
+
+def check_classifier(header: Mapping, tensors: Mapping[str, np.ndarray], path: str | os.PathLike) -> None:
+    "`Damaged`, naming the file, unless header and arrays are those of a whole classifier."
+    checked(header, Field(dict, of=_CLASSIFIER), path, _WAY_OUT)
+    C = len(header["classes"])
+    own = {"names": len(header["names"]) != C, "classes": C < 1 or len(set(header["classes"])) != C}
+    wrong = [f"{name} must hold one entry for each of {C} classes" for name, fault in own.items() if fault]
+    with reading(path, _WAY_OUT):
+        fault = next(iter(wrong), "") or _arrays_fault(header, tensors)
+    if fault:
+        raise Damaged(f"{path} is damaged: {fault}; {_WAY_OUT}.")
+
+
+def check_answer(fitted: Fitted, rows: np.ndarray, classes: int, path: str | os.PathLike) -> None:
+    "`Damaged`, naming the file, unless a fitted method that was read from it can answer `rows` with finite logits."
+    with reading(path, _WAY_OUT):
+        fault = array_fault(fitted.logits(rows), (len(rows), classes))
+    if fault:
+        raise Damaged(f"{path} is damaged: the answer of its method {fault}; {_WAY_OUT}.")
 
 # %% ../../nbs/use/62_model_file.ipynb #441eb136
 _FORMULA_MODULES_1 = tuple(
@@ -174,6 +248,11 @@ def _present_format(header: dict[str, Any]) -> dict[str, Any]:
     if header["format"] == 1:
         header = header | {role: _without_module(header[role]) for role in ("formula", "embedding")}
     return header
+
+
+def model_id(path: str | os.PathLike) -> str:
+    "Twelve digits that stand for what a classifier's file holds: equal after another fit to the same data."
+    return _contents(Path(path))[0].get("hash", "")[:12]
 
 
 def is_classifier(path: str | os.PathLike) -> bool:
