@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from .clip.packs import load_pack
     from .core import optional_data
     from .data.images import DATASETS, load_dataset
+    from .gap.explore import explore
     from .gap.measures import GAP_METRICS, gap_metric, gap_report
     from .metrics import evaluate
     from .model.methods import METHODS, fit_many, fit_method, method
     from .model.tasks import make_task, pack_task
     from .runs.ledger import read_ledger
     from .use.classifier import CMMClassifier
+    from .use.pipelines import ClipFeatures
 
 _HOME = {
     "core": ("optional_data",),
@@ -29,9 +31,11 @@ _HOME = {
     "clip.features": ("load_features",),
     "model.tasks": ("make_task", "pack_task"),
     "model.methods": ("METHODS", "fit_many", "fit_method", "method"),
+    "gap.explore": ("explore",),
     "gap.measures": ("GAP_METRICS", "gap_metric", "gap_report"),
     "runs.ledger": ("read_ledger",),
     "use.classifier": ("CMMClassifier",),
+    "use.pipelines": ("ClipFeatures",),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 __all__ = ["__version__", *sorted(_MODULE)]
