@@ -444,7 +444,7 @@ class Page:
         "Write it to a file, whole or not at all; returns the path. What may be written over: see `may_write`."
         path = may_write(path, is_page, force)
         with atomic_path(path) as tmp:
-            tmp.write_text(self.html, encoding="utf-8")
+            tmp.write_text(printable(self.html), encoding="utf-8")
         return path
 
 

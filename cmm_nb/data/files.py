@@ -10,11 +10,13 @@ __all__ = ['MAX_PIXELS', 'IMAGE_SUFFIXES', 'DROPPINGS', 'MAGIC', 'Problem', 'PAR
 
 # %% ../../nbs/data/05_files.ipynb #77244caa
 import concurrent.futures
+import contextlib
 import csv
 import io
 import itertools
 import os
 import sqlite3
+import threading
 import time
 import unicodedata
 import warnings
@@ -68,14 +70,24 @@ def _reason(error: Exception) -> str:
     return f"damaged or cut short ({type(error).__name__}: {(str(error).splitlines() or [''])[0]})"
 
 # %% ../../nbs/data/05_files.ipynb #69034a3f
+_PIL_SPEAKS = threading.Lock()
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    "No warnings inside the block, one thread at a time: Python's list of filters is one for all threads."
+    with _PIL_SPEAKS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 _EXIF_ORIENTATION = 0x0112
 _UPRIGHT = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # EXIF's orientation -> PIL's way back
 
 
 def _upright(image):
     "The picture as its camera was held; as it is where the EXIF block is absent or broken."
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _silent():
         try:
             turned = image.getexif().get(_EXIF_ORIENTATION)
         except Exception:  # PIL raises anything
@@ -122,8 +134,7 @@ def _open_within(path, max_pixels: int):
     from PIL import Image
 
     need(os.path.getsize(path), "the file is empty (0 bytes)")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a bomb (our bound is stricter), of a broken EXIF block
+    with _silent():  # of a bomb (our bound is stricter), of a broken EXIF block
         image = Image.open(path)
     width, height = image.size
     if width * height > max_pixels:

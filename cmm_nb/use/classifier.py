@@ -6,13 +6,16 @@
 __all__ = ['CMMClassifier']
 
 # %% ../../nbs/use/66_classifier.ipynb #48665e54
+import numbers
 import os
+import warnings
 from functools import partial
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..clip.encoders import Encoder
@@ -38,6 +41,7 @@ from cmm_nb.use.explain import (
     top_labels,
 )
 from cmm_nb.use.inputs import (
+    TOY,
     Pictures,
     as_encoder,
     check_embeddings,
@@ -50,6 +54,7 @@ from cmm_nb.use.inputs import (
     more_text,
     names_of,
     one_row,
+    photographs,
     read_templates,
     same_pictures,
     sort_input,
@@ -140,7 +145,6 @@ def _learned(header: Mapping, tensors: Mapping[str, np.ndarray], device: str) ->
         temperature_=header["temperature"],
         unit_=header["unit"],
         sources_=header["sources"],
-        notes_=[],
         n_features_in_=width,
         fitted_=fitted_from(header, tensors, width, device),
         held_=arrays_of(tensors, "held") or None,
@@ -154,6 +158,12 @@ def _learned(header: Mapping, tensors: Mapping[str, np.ndarray], device: str) ->
 # %% ../../nbs/use/66_classifier.ipynb #1799e42b
 def _has_folders(X: Any) -> bool:
     return isinstance(X, (str, os.PathLike)) and any(path.is_dir() for path in Path(X).glob("*"))
+
+
+def _warn(lines: Sequence[str]) -> None:
+    "What somebody should read before it is learned from."
+    for line in lines:
+        warnings.warn(line, stacklevel=4)
 
 
 class CMMClassifier(ClassifierMixin, BaseEstimator):
@@ -220,7 +230,8 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         Returns self; raises `ValueError` for whatever does not fit together."""
         METHODS.canonical(self.method)
         X, y = sort_input(X, y, labelled=True)
-        self.notes_: list[str] = []  # what somebody should read about the pictures
+        is_share = isinstance(self.false_alarm, numbers.Real) and 0 < self.false_alarm < 1
+        need(is_share, f"false_alarm is a share between 0 and 1, not {self.false_alarm!r}.")
         templates = self._check_pictures(X, y, text_features) if isinstance(X, Pictures) else None
         rows = self._first_rows(X)
         classes, number = sort_labels(y, len(rows))
@@ -253,7 +264,7 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         )
         labels = label_vector(y, len(X))
         if isinstance(X, Pictures):
-            self.notes_ = data_report(X, *np.unique(labels, return_inverse=True)[::-1])
+            _warn(data_report(X, *np.unique(labels, return_inverse=True)[::-1]))
         rows = self._rows(X, support=True)
         all_labels = join_labels(self.classes_[self.support_class_], labels)
         new, number = np.unique(all_labels, return_inverse=True)
@@ -271,7 +282,7 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         )
         templates = read_templates(self.templates)
         classes, number = sort_labels(y, len(pictures))
-        self.notes_ = data_report(pictures, number, classes, self.class_names)
+        _warn(data_report(pictures, number, classes, self.class_names))
         return templates
 
     def _first_rows(self, X: Any) -> np.ndarray:
@@ -280,6 +291,7 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
             self.encoder_ = None
             return validate_data(self, X, dtype=np.float32)
         self.encoder_ = as_encoder(self.encoder, self.pretrained, self.device)
+        _warn([TOY] if self.encoder_.name == "embedded" and photographs(X) else [])
         rows = self._rows(X, support=True)
         self.n_features_in_ = rows.shape[1]
         self.__dict__.pop("feature_names_in_", None)
@@ -289,13 +301,25 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         "Rows (n, d) of pictures or features; those of `support` pictures go through the cache."
         if not isinstance(X, Pictures):
             return validate_data(self, X, reset=False, dtype=np.float32)
+        encoder = self._needed_encoder()
+        if support:
+            return encode_support(encoder, X, self.cache, self.progress)
+        return encoder.encode_images(X, progress=self.progress)
+
+    def _needed_encoder(self) -> Encoder:
         need(
             self.encoder_ is not None,
             "This classifier was fitted on features and cannot encode pictures: give features, or fit it on pictures.",
         )
-        if support:
-            return encode_support(self.encoder_, X, self.cache, self.progress)
-        return self.encoder_.encode_images(X, progress=self.progress)
+        return self.encoder_
+
+    def prepared(self, picture: Any) -> Any:
+        "What the encoder takes of one picture (path or PIL image), a small tensor; `ValueError` for an unreadable one."
+        return self._needed_encoder().tensor(Pictures([picture])[0])
+
+    def answers_prepared(self, inputs: list, top: int = 3) -> list[Prediction]:
+        "As `answers`, for what `prepared` gave: a picture need not be kept until its batch is full."
+        return self.answers(self._needed_encoder().encode_images(inputs), top) if inputs else []
 
     def _text(self, classes: np.ndarray, text_features: Any) -> np.ndarray | None:
         "Text prototypes (C, d): read by the encoder, or given; None when there are none."
@@ -323,6 +347,12 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         )
         return self._rows(sort_input(X)[0], support=True)
 
+    def _seed(self) -> int:
+        "`random_state` where it is a whole number; else drawn, as scikit-learn has it."
+        if isinstance(self.random_state, numbers.Integral):
+            return int(self.random_state)
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
     def _learn(self, rows, number, classes, text, sources, X_val=None, y_val=None) -> "CMMClassifier":
         "Fit the method and its calibration on rows (n, d), then set all learned attributes."
         scale = self.logit_scale or (self.encoder_.logit_scale if self.encoder_ else 100.0)
@@ -334,7 +364,7 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
             X_val,
             y_val,
             scale,
-            seed=self.random_state,
+            seed=self._seed(),
             device=self.device,
             pictures=same_pictures(rows),
             has_text=text is not None,
@@ -394,7 +424,8 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         return self.held_["score"] if self.held_ else None
 
     def answers(self, X: Any, top: int = 3) -> list[Prediction]:
-        "A `Prediction` with the `top` likeliest classes for each picture or row of `X`."
+        "A `Prediction` with the `top` likeliest classes (all, where they are fewer) for each picture or row of `X`."
+        need(top >= 1, f"top must be 1 or more, not {top}.")
         S = self.logits(X)
         likeliest = top_labels(self._probabilities(S), self.classes_.tolist(), top)
         held = self._held_scores()
@@ -422,7 +453,7 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         X, _ = sort_input(X)
         rows = self._rows(X)
         chances = self._probabilities(self.fitted_.logits(rows))
-        chosen = suggest_rows(rows, chances, k, self.support_, self.random_state)
+        chosen = suggest_rows(rows, chances, k, self.support_, self._seed())
         names = X.paths if isinstance(X, Pictures) else range(len(rows))
         return [(names[i], answer) for i, answer in zip(chosen, self.answers(rows[chosen]))]
 
@@ -511,10 +542,7 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         name = self.encoder_.name if self.encoder_ else "none"
         facts = [f"Encoder {name}, method {self.method}; seed {self.random_state}."]
         if name == "embedded":
-            facts.append(
-                "The embedded encoder is for trying out: it sees 32 by 32 pixels and cannot read photographs. For "
-                "those take an open_clip model (--encoder ViT-B-32 --pretrained openai)."
-            )
+            facts.append(TOY)
         return facts
 
     def gap(self, X: Any = None, y: Any = None, seed: int = 0) -> dict[str, dict[str, float]]:

@@ -20,12 +20,13 @@ import os
 import shlex
 import sys
 import time
+import warnings
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator, Sequence, TextIO
 
 import cmm_nb
-from ..core import Damaged, atomic_path, cell, content_hash, may_write, need, printable
+from ..core import Damaged, atomic_path, cell, content_hash, may_write, need
 
 # %% ../../nbs/use/68_cli.ipynb #087d046f
 def parse_setting(text: str) -> tuple[str, object]:
@@ -221,12 +222,21 @@ def _run_plan(args, todo) -> None:
     "write the ledger as a .csv or .parquet file",
     arg("file", "a .csv or .parquet file"),
     arg("--runs", "folder of the ledger (default: runs)", default="runs"),
+    _FORCE,
 )
 def ledger(args) -> None:
     "Export the ledger, failed cells included."
     from cmm_nb.runs.ledger import export_ledger
 
+    may_write(args.file, _is_ledger, args.force)
     print(export_ledger(args.file, args.runs))
+
+
+def _is_ledger(file: Path) -> bool:
+    "Is the file a table that this command wrote? Of a .parquet file only its kind is asked."
+    with open(file, "rb") as content:
+        head = content.readline(4000)
+    return head.startswith(b"PAR1") or {b"method", b"dataset"} <= set(head.strip().split(b","))
 
 # %% ../../nbs/use/68_cli.ipynb #b55676f9
 @command(
@@ -248,8 +258,9 @@ def with_activation(encoder: str, quick_gelu: str | None) -> str:
     `ValueError` for a model that has one activation only."""
     if quick_gelu is None:
         return encoder
-    from cmm_nb.clip.encoders import activation_of
+    from cmm_nb.clip.encoders import activation_of, encoder_name
 
+    encoder = encoder_name(encoder)
     model, asked = activation_of(encoder)
     need(asked != "only", f"{encoder} has one activation only: leave --quick-gelu out.")
     return model + {"yes": "-quickgelu", "no": "-gelu"}[quick_gelu]
@@ -339,13 +350,8 @@ def _labelled(args) -> tuple[Any, Any]:
 def fit(args) -> None:
     "Fit, save, and say how sure one can be of it."
     from cmm_nb.use.classifier import CMMClassifier
-    from cmm_nb.use.inputs import TOY, Pictures, photographs
     from cmm_nb.use.model_file import is_classifier
 
-    need(
-        0 < args.false_alarm < 1,
-        f"--false-alarm is a share between 0 and 1, e.g. 0.05, not {args.false_alarm:g}.",
-    )
     output = may_write(args.output, is_classifier, args.force)
     names = _read_names(args.names)
     encoder = with_activation(args.encoder, args.quick_gelu)
@@ -362,10 +368,7 @@ def fit(args) -> None:
     )
     X, y = _labelled(args)
     clf.fit(X, y, unlabelled=args.unlabelled).save(output)
-    for note in clf.notes_:
-        print(f"cmm: {printable(note)}", file=sys.stderr)
-    if encoder == "embedded" and photographs(Pictures(clf.sources_)):
-        print(f"cmm: {TOY}", file=sys.stderr)
+
     size = f"{len(clf.support_)} pictures, {len(clf.classes_)} classes"
     print(f"{size}, encoder {encoder}, method {args.method}: {args.output}")
     if args.unlabelled:
@@ -405,30 +408,38 @@ def _asked(paths: Sequence[str]) -> list[Path]:
     from cmm_nb.use.inputs import picture_files
 
     files: list[Path] = []
+    need(all(paths), "One of the names is empty: give pictures or folders.")
     for path in map(Path, _named(paths)):
         files += picture_files(path) if os.path.isdir(path) else [path]
     need(files, f"There is no picture in {', '.join(map(str, paths))}.")
     return list(dict.fromkeys(files))
 
 
-def _opened(file) -> Any:
-    "The picture, or what is wrong with it in words."
-    from cmm_nb.use.inputs import Pictures
-
+def _or_fault(make: Callable[[Any], Any], file) -> Any:
+    "What `make(file)` gives, or what is wrong with the file in words."
     try:
-        return Pictures([file])[0]
+        return make(file)
     except ValueError as e:
         return str(e)
 
 
+def _opened(file) -> Any:
+    from cmm_nb.use.inputs import Pictures
+
+    return Pictures([file])[0]
+
+
 def predictions(clf, files: Sequence, top: int = 3, batch_size: int = 32) -> Iterator[tuple]:
-    "(path, `Prediction`) or (path, error in words) for each file, a batch at a time."
-    for start in range(0, len(files), batch_size):
-        opened = [(file, _opened(file)) for file in files[start : start + batch_size]]
-        pictures = [found for _, found in opened if not isinstance(found, str)]
-        answers = iter(clf.answers(pictures, top) if pictures else [])
-        for file, found in opened:
-            yield file, found if isinstance(found, str) else next(answers)
+    """(path, `Prediction`) or (path, error in words) for each file, a batch at a time.
+
+    A decoded photograph is large, and what an encoder takes of it small: only that is kept for the batch."""
+    from cmm_nb.clip.encoders import batches, prefetch
+
+    prepared = prefetch(partial(_or_fault, clf.prepared), files, batch_size, workers=2, group=1)
+    for batch in batches(zip(files, prepared), batch_size):
+        answers = iter(clf.answers_prepared([made for _, made in batch if not isinstance(made, str)], top))
+        for file, made in batch:
+            yield file, made if isinstance(made, str) else next(answers)
 
 # %% ../../nbs/use/68_cli.ipynb #f9baf554
 def _columns(top: int) -> list[str]:
@@ -495,7 +506,7 @@ def _done(file: Path, model: str, top: int) -> set[str]:
     if torn or len(answered) < len(rows):
         with atomic_path(file) as tmp, open(tmp, "w", newline="", encoding="utf-8") as table:
             csv.writer(table, lineterminator="\n").writerows([_columns(top), *answered])
-    return {row[0].removeprefix("'") for row in answered}
+    return {row[0] for row in answered}
 
 # %% ../../nbs/use/68_cli.ipynb #ca560e71
 def _append_to(file: Path) -> TextIO:
@@ -514,7 +525,7 @@ def _only_writer(file: Path) -> Iterator[None]:
 
     from filelock import FileLock, Timeout
 
-    lock = Path(tempfile.gettempdir()) / f"cmm-{content_hash(str(file.absolute()))}.lock"
+    lock = Path(tempfile.gettempdir()) / f"cmm-{content_hash(os.path.realpath(file))}.lock"
     try:
         with FileLock(lock, timeout=0):
             yield
@@ -540,7 +551,7 @@ def _append(clf, files: Sequence, out: Path, model: str, top: int, progress: boo
     from tqdm import tqdm
 
     done = _done(out, model, top)
-    left = [file for file in files if printable(file) not in done]
+    left = [file for file in files if cell(file) not in done]
     answers = tqdm(
         predictions(clf, left, top), total=len(left), desc="pictures", disable=not progress, mininterval=1
     )
@@ -560,9 +571,9 @@ def _append(clf, files: Sequence, out: Path, model: str, top: int, progress: boo
 def _print_answer(file, answer) -> None:
     "A line on standard output, or on standard error for a picture that cannot be read."
     if isinstance(answer, str):
-        print(f"cmm: {printable(answer)}", file=sys.stderr, flush=True)
+        print(f"cmm: {answer}", file=sys.stderr, flush=True)
     else:
-        print(f"{printable(file)}: {answer}", flush=True)
+        print(f"{file}: {answer}", flush=True)
 
 
 def _print_json(file, answer) -> None:
@@ -571,7 +582,7 @@ def _print_json(file, answer) -> None:
         found: dict = dict(error=answer)
     else:
         found = dict(top=answer.top, strangeness=answer.strangeness, unknown=answer.unknown)
-    print(json.dumps(dict(path=printable(file)) | found, ensure_ascii=False), flush=True)
+    print(json.dumps(dict(path=str(file)) | found, ensure_ascii=False), flush=True)
 
 
 def _print_all(answers: Iterable[tuple], show: Callable) -> int:
@@ -623,7 +634,10 @@ def predict(args) -> None:
     "A line per picture, or a table; `RuntimeError` at the end when some could not be read."
     need(args.top >= 1, f"--top must be 1 or more, not {args.top}.")
     clf = _loaded(args)
-    files, args.top = _asked(args.images), min(args.top, len(clf.classes_))
+    files, n_classes = _asked(args.images), len(clf.classes_)
+    if args.top > max(3, n_classes):
+        print(f"cmm: --top {args.top}: the classifier has {n_classes} classes", file=sys.stderr)
+    args.top = min(args.top, n_classes)
     if args.csv:
         from cmm_nb.use.model_file import model_id
 
@@ -642,9 +656,9 @@ def _holds(file: Path, mark: bytes) -> bool:
 
 def _readable(files: Sequence) -> list:
     "The files that are pictures; of the others it is said on standard error what is wrong with them."
-    faults = {file: said for file in files if isinstance(said := _opened(file), str)}
+    faults = {file: said for file in files if isinstance(said := _or_fault(_opened, file), str)}
     for said in faults.values():
-        print(f"cmm: {printable(said)}", file=sys.stderr)
+        print(f"cmm: {said}", file=sys.stderr)
     return [file for file in files if file not in faults]
 
 
@@ -737,7 +751,7 @@ def show(args) -> None:
     _AS_JSON,
 )
 def evaluate(args) -> None:
-    "Print accuracy with its interval, the classes from the worst, and what they were taken for."
+    "Print accuracy with its interval, the classes from the worst, and what they were taken for; name unreadable files."
     import numpy as np
 
     from cmm_nb.use.explain import class_report
@@ -746,20 +760,32 @@ def evaluate(args) -> None:
 
     clf = _loaded(args)
     pictures, labels = class_folders(args.folder)
-    number = class_numbers(np.asarray(labels), clf.classes_)
-    answers = clf.predict_proba(pictures).argmax(1)
+    known = {os.path.realpath(source) for source in clf.sources_}
+    learned = sum(os.path.realpath(file) in known for file in pictures.items)
+    if learned:
+        pictures.notes.append(f"{learned} of {len(pictures)} pictures were learned from: this is no test")
+    for note in pictures.notes:
+        print(f"cmm: {note}", file=sys.stderr)
+    label_of = dict(zip(pictures.items, class_numbers(np.asarray(labels), clf.classes_)))
+    found = list(predictions(clf, pictures.items, 1))
+    _print_all([pair for pair in found if isinstance(pair[1], str)], _print_answer)
+    judged = [(label_of[file], answer.label) for file, answer in found if not isinstance(answer, str)]
+    need(judged, f"No picture in {args.folder} can be read.")
+    number = np.array([label for label, _ in judged])
+    answers = class_numbers(np.array([answer for _, answer in judged]), clf.classes_)
     right, n = int((answers == number).sum()), len(number)
     low, high = wilson(right, n)
     held = dict(row=np.arange(n), answer=answers)
     report = class_report(clf.classes_, number, held)
     if args.json:
-        found = dict(pictures=n, accuracy=right / n, low=low, high=high, classes=report)
-        print(json.dumps(found, indent=1, default=str))
-        return
+        said = dict(pictures=n, accuracy=right / n, low=low, high=high, classes=report)
+        print(json.dumps(said, indent=1, default=str))
+        return _tell(pictures.items, judged)
     print(f"{right / n:.1%} of {n} pictures were recognised (95 %: {low:.1%} to {high:.1%})")
     for row in filter(lambda row: row["held_out"], report):
         other = f", most often taken for {row['confused_with']}" if row["confused_with"] else ""
-        print(f"  {printable(row['label'])}: {row['right']:.0%} of {row['held_out']}{other}")
+        print(f"  {row['label']}: {row['right']:.0%} of {row['held_out']}{other}")
+    _tell(pictures.items, judged)
 
 
 @command(
@@ -1149,6 +1175,18 @@ def _fault(text: object, code: int) -> int:
     return code
 
 
+@contextlib.contextmanager
+def _plain_words() -> Iterator[None]:
+    "Warnings as lines of ours on standard error; and no stream stumbles over a file's name that is no UTF-8."
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", UserWarning)
+        warnings.showwarning = lambda message, *about: print(f"cmm: {message}", file=sys.stderr)
+        yield
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `cmm`; returns the exit code.
 
@@ -1158,7 +1196,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     args = parser().parse_args(argv)
     try:
-        return args.run(args) or 0
+        with _plain_words():
+            return args.run(args) or 0
     except Damaged as e:
         return _fault(e, 1)
     except ValueError as e:
@@ -1172,3 +1211,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0  # whoever read us (head, less) has seen enough
+    except OSError as e:
+        what = f"{e.filename} cannot be used" if e.filename else "reading or writing failed"
+        return _fault(f"{what} ({e.strerror or e}): check the path, and the room on the disk.", 1)

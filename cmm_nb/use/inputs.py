@@ -281,7 +281,12 @@ def _check_words(classes: np.ndarray, class_names: Any) -> list[str]:
             isinstance(words, (str, int)) and str(words).strip(),
             f"class_names: {words!r} is no text for a prompt: give a word or two for each class.",
         )
-    check_names(names_of(classes, class_names), "class_names" if class_names else "the labels")
+    words_of = names_of(classes, class_names)
+    twice = [words for words in words_of if words_of.count(words) > 1]
+    need(
+        not twice, f"class_names has {twice[0] if twice else ''!r} for two classes: give each its own words."
+    )
+    check_names(words_of, "class_names" if class_names else "the labels")
     known = {str(label) for label in classes.tolist()}
     names = map(str, class_names) if isinstance(class_names, Mapping) else ()
     lost = [name for name in names if name not in known]
@@ -411,8 +416,8 @@ def encode_support(encoder: Encoder, pictures: Pictures, folder=None, progress: 
 
 # %% ../../nbs/use/61_inputs.ipynb #22d3237a
 TOY = (
-    "the embedded encoder is for trying out: it sees 32 by 32 pixels and knows photographs no better than chance; for "
-    "those take an open_clip model (--encoder ViT-B-32 --pretrained openai)"
+    "The embedded encoder is for trying out: it sees 32 by 32 pixels and cannot read photographs, where it is right no "
+    "more often than by chance. For those take an open_clip model (--encoder ViT-B-32 --pretrained openai)."
 )
 
 
