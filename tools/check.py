@@ -27,7 +27,7 @@ HEAVY = """nbdev.test torch torch._dynamo torchvision.transforms open_clip panda
 sklearn.manifold sklearn.linear_model sklearn.metrics matplotlib.pyplot papermill nbconvert""".split()
 # What takes longest starts first, so that both workers are busy to the end.
 LONGEST = """rehearsal workers report add_your_own adapters every_method towers wall embedded paper through
-classifier index prompts heads side_by_side cli pictures run ladder""".split()
+classifier index prompts heads side_by_side cli pictures run ladder closing suggest pipelines birth""".split()
 
 
 def sh(*command, env=ENV, cwd=ROOT) -> tuple[bool, str]:
