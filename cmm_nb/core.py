@@ -489,7 +489,8 @@ def slider(
 def _panel(panel: Mapping, frames: int) -> dict[str, Any]:
     "A panel of a slider's figure as plain lists."
     moving, cursor = panel.get("moving", {}), panel.get("cursor")
-    for name, given in {**moving, **({"cursor": cursor} if cursor is not None else {})}.items():
+    counted = moving if cursor is None else {**moving, "cursor": cursor}
+    for name, given in counted.items():
         need(len(given) == frames, f"{name}: {len(given)} frames for {frames} places of the slider.")
 
     def plain(curve):

@@ -66,10 +66,10 @@ class Page:
         return self.driver.execute_script(code, *given)
 
     def shown(self) -> dict[str, float]:
-        names = dict(distance="distance", accuracy="accuracy", own="own")
+        spots = ("distance", "accuracy", "own")
         return {
-            name: float(self.js("return document.getElementById(arguments[0]).dataset.value", spot))
-            for name, spot in names.items()
+            spot: float(self.js("return document.getElementById(arguments[0]).dataset.value", spot))
+            for spot in spots
         }
 
     def agrees(self, *asked, **how) -> bool:

@@ -57,15 +57,16 @@ def _heap(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndar
 def ndcg(S: np.ndarray, whose: np.ndarray, k: int = 10) -> np.ndarray:
     "nDCG at k (N,) of each row's search among the others, cosines S (N, N); right are rows that are the same's."
     k = min(k, len(S) - 1)
-    nearest = np.argpartition(-S, k - 1, axis=1)[:, :k]
-    order = np.take_along_axis(-S, nearest, 1).argsort(1, kind="stable")
+    far = -S
+    nearest = np.argpartition(far, k - 1, axis=1)[:, :k]
+    order = np.take_along_axis(far, nearest, 1).argsort(1, kind="stable")
     right = whose[np.take_along_axis(nearest, order, 1)] == whose[:, None]
     worth = 1 / np.log2(2 + np.arange(k))
     there = np.bincount(whose)[whose] - 1
     ideal = np.concatenate([[0], np.cumsum(worth)])[np.minimum(there, k)]
     return (right * worth).sum(1) / np.maximum(ideal, 1e-12)
 
-
+# %% ../../nbs/gap/46_at_work.ipynb #87313118
 def first_foreign(S: np.ndarray, is_text: np.ndarray) -> np.ndarray:
     "The rank (N,) at which each row's search meets the first candidate of the other modality."
     foreign = is_text[:, None] != is_text

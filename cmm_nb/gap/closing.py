@@ -131,7 +131,7 @@ class Standardise(Closer):
     def _text(self, y):
         return (y - self.mean_text_) / self.std_text_
 
-
+# %% ../../nbs/gap/41_closing.ipynb #06c5c0a6
 @dataclass
 class DropGapDimensions(Closer):
     "Set the `n_dims` coordinates with the largest |mean image - mean text| to zero in both (Schrodi et al. 2024)."

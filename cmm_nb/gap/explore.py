@@ -164,7 +164,7 @@ def explore(
     data["files"] = [str(files[i]) for i in kept] if files is not None else None
     return Explorer(page_html("explore", data, title), 820, image, text, label, moved)
 
-
+# %% ../../nbs/gap/45_explore.ipynb #76f2dfbf
 def _labels(labels, n: int, C: int) -> np.ndarray:
     "The number of each image's text (n,)."
     need(labels is not None or n == C, f"{n} images and {C} texts are no pairs: give labels.")

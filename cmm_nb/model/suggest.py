@@ -28,11 +28,9 @@ def suggest_rows(X, probabilities: np.ndarray, k: int, labelled=None, seed: int 
 
     X = l2norm(np.asarray(as_rows(X, "X"), dtype=np.float64))
     need(len(X) == len(probabilities), f"{len(probabilities)} rows of probabilities for {len(X)} rows of X.")
-    free = (
-        np.arange(len(X))
-        if labelled is None
-        else np.flatnonzero(~is_copy(X, l2norm(np.asarray(labelled, dtype=np.float64))))
-    )
+    free = np.arange(len(X))
+    if labelled is not None:
+        free = free[~is_copy(X, l2norm(np.asarray(labelled, dtype=np.float64)))]
     need(
         0 < k <= len(free), f"{k} pictures to label next: ask for 1 to {len(free)}, as many as have no label."
     )

@@ -147,10 +147,8 @@ def load_grid(name: str) -> list[dict[str, Any]]:
             grid = yaml.safe_load(text) if not aliases else None
         except yaml.YAMLError as error:
             raise Damaged(f"{path} is no YAML: {_one_line(error)}") from None
-        need(
-            not aliases,
-            f"{path} repeats itself by a name (*{aliases[0].value}): write it out." if aliases else "",
-        )
+        if aliases:
+            raise ValueError(f"{path} repeats itself by a name (*{aliases[0].value}): write it out.")
         return blocks(grid, path.name)
 
 

@@ -10,6 +10,7 @@ __all__ = ['TOY', 'Pictures', 'picture_files', 'class_folders', 'sort_input', 'o
 # %% ../../nbs/use/61_inputs.ipynb #beeff088
 import os
 import warnings
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
@@ -66,7 +67,11 @@ class Pictures(Sequence):
             return 0
 
     def hashes(self) -> list[str]:
-        "One hash a picture: of the file's bytes, or of the pixels."
+        "One hash a picture: of the file's bytes, or of the pixels; computed once."
+        return list(self._hashes)
+
+    @cached_property
+    def _hashes(self) -> list[str]:
         of_files = iter(file_hashes(str(self.items[i]) for i in range(len(self)) if self._is_file(i)))
         return [next(of_files) if self._is_file(i) else pixel_hash(self[i]) for i in range(len(self))]
 
@@ -275,8 +280,9 @@ def check_known(y: Any, classes: np.ndarray) -> None:
 # %% ../../nbs/use/61_inputs.ipynb #90faf01c
 def _check_words(classes: np.ndarray, class_names: Any) -> list[str]:
     "Lines about words for classes that are not there; `ValueError` for words that are none, or alike."
-    given = class_names.values() if isinstance(class_names, Mapping) else class_names or []
-    for words in given:
+    if not class_names:
+        return []
+    for words in class_names.values() if isinstance(class_names, Mapping) else class_names:
         need(
             isinstance(words, (str, int)) and str(words).strip(),
             f"class_names: {words!r} is no text for a prompt: give a word or two for each class.",
@@ -286,7 +292,7 @@ def _check_words(classes: np.ndarray, class_names: Any) -> list[str]:
     need(
         not twice, f"class_names has {twice[0] if twice else ''!r} for two classes: give each its own words."
     )
-    check_names(words_of, "class_names" if class_names else "the labels")
+    check_names(words_of, "class_names")
     known = {str(label) for label in classes.tolist()}
     names = map(str, class_names) if isinstance(class_names, Mapping) else ()
     lost = [name for name in names if name not in known]

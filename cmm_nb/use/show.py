@@ -16,7 +16,7 @@ from typing import Any, Callable, Sequence
 
 import numpy as np
 
-from ..core import atomic_path, is_page, may_write, printable
+from ..core import Page
 from ..runs.notebooks import Markup, as_markup, html_page, html_table
 
 # %% ../../nbs/use/64_show.ipynb #9dbb5bdb
@@ -213,8 +213,5 @@ def answers_section(groups: dict[str, list[Markup]]) -> str:
 
 def write_page(path, title: str, parts: Sequence[str], force: bool = False) -> Path:
     "Write the `parts` as one HTML page with nothing beside it; returns the path. What may be written: see `may_write`."
-    path = may_write(path, is_page, force)
     body = f"<h1>{as_markup(title)}</h1>{''.join(parts)}{_SCRIPT}"
-    with atomic_path(path) as tmp:
-        tmp.write_text(printable(html_page(body, title, _STYLE)), encoding="utf-8")
-    return path
+    return Page(html_page(body, title, _STYLE), 800).save(path, force)
