@@ -20,8 +20,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..clip.encoders import Encoder
 from ..clip.prototypes import text_prototypes
-from ..core import l2norm, need, reading
+from ..core import l2norm, need, pick_device, reading
 from ..data.files import open_image
+from ..data.splits import is_copy
 from ..gap.explore import Explorer, explore
 from ..metrics import log_softmax
 from ..model.folds import image_prototypes
@@ -305,10 +306,28 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         rows = self._rows(X, support=True)
 
         text = self._text(new, more_text(self.classes_, self.text_, text_features))
-        sources = self.sources_ + X.paths if self.sources_ else None
+        fresh = self._fresh(X, rows, number)
+        kept = np.flatnonzero(np.r_[np.ones(len(self.support_), dtype=bool), fresh])
+        sources = [(self.sources_ + X.paths)[i] for i in kept] if self.sources_ else None
         if unlabelled is not None:
             self.pool_ = self._unlabelled_rows(unlabelled)
-        return self._learn(np.concatenate([self.support_, rows]), number, new, text, sources)
+        return self._learn(np.concatenate([self.support_, rows[fresh]]), number[kept], new, text, sources)
+
+    def _fresh(self, X: Any, rows: np.ndarray, number: np.ndarray) -> np.ndarray:
+        "Which of the new rows (n,) to add: no picture twice; `ValueError` for one that has another label already."
+        if self.multilabel or not isinstance(X, Pictures):
+            return np.ones(len(rows), dtype=bool)
+        known, n = is_copy(l2norm(rows), l2norm(self.support_)), len(self.support_)
+        first = cosines(rows[known], self.support_).argmax(1)
+        for i, j in zip(np.flatnonzero(known), first):
+            old, new = self.sources_[j], X.name(i)
+            need(
+                number[n + i] == number[j],
+                f"{new} is the picture {old}, which has another label: keep one of them.",
+            )
+        if known.any():
+            _warn([f"{known.sum()} of {len(rows)} pictures were learned from before: they are left out"])
+        return ~known
 
     def _read(self, X: Any, y: Any) -> tuple[Any, Any]:
         "Labelled input as `sort_input` gives it; with several labels, each picture once and a list of labels for it."
@@ -757,6 +776,7 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         """The classifier that `save` wrote; `encoder`, `pretrained`: where its encoder lies here, if elsewhere.
 
         `ValueError` for a file or an encoder that does not fit."""
+        device = pick_device(device)
         header, tensors = read_model(path)
         check_classifier(header, tensors, path)
         with reading(path, "fit and save it again"):
