@@ -319,7 +319,7 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
             return np.ones(len(rows), dtype=bool)
         known, n = is_copy(l2norm(rows), l2norm(self.support_)), len(self.support_)
         first = cosines(rows[known], self.support_).argmax(1)
-        for i, j in zip(np.flatnonzero(known), first):
+        for i, j in zip(np.flatnonzero(known).tolist(), first.tolist()):
             old, new = self.sources_[j], X.name(i)
             need(
                 number[n + i] == number[j],
