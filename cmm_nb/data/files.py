@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['MAX_PIXELS', 'IMAGE_SUFFIXES', 'DROPPINGS', 'MAGIC', 'Problem', 'PART_NAMES', 'UnreadableImage', 'to_rgb',
-           'open_image', 'walk', 'subfolders', 'Names', 'FileImages', 'file_hashes', 'Found', 'check_names', 'scan',
-           'problems_note', 'settle_parts', 'kept_parts', 'folder_set', 'Table', 'read_table', 'keep_existing',
-           'csv_set', 'unreadable', 'check_images', 'format_report']
+           'open_image', 'walk', 'subfolders', 'Names', 'FileImages', 'file_hashes', 'Found', 'plain_name',
+           'check_names', 'scan', 'problems_note', 'settle_parts', 'kept_parts', 'folder_set', 'Table', 'read_table',
+           'keep_existing', 'csv_set', 'unreadable', 'check_images', 'format_report']
 
 # %% ../../nbs/data/05_files.ipynb #77244caa
 import concurrent.futures
@@ -402,11 +402,16 @@ class Found:
     problems: list[Problem] = field(default_factory=list)
 
 # %% ../../nbs/data/05_files.ipynb #0174f4b1
+def plain_name(class_name: str) -> str:
+    "A class name without case, underscores, blanks at its ends and the form of its accents: equal ones read alike."
+    return " ".join(unicodedata.normalize("NFC", class_name).replace("_", " ").casefold().split())
+
+
 def check_names(class_names: Sequence[str], where: str) -> None:
     "`ValueError` for a blank class name, and for two that differ only in case, underscores, blanks or accents' form."
     first: dict[str, str] = {}
     for class_name in class_names:
-        plain = " ".join(unicodedata.normalize("NFC", class_name).replace("_", " ").casefold().split())
+        plain = plain_name(class_name)
         need(plain, f"{where}: a class has the blank name {class_name!r}: give it one.")
         same = first.setdefault(plain, class_name)
         need(
