@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MAX_PIXELS', 'IMAGE_SUFFIXES', 'DROPPINGS', 'MAGIC', 'Problem', 'PART_NAMES', 'UnreadableImage', 'to_rgb',
-           'open_image', 'walk', 'subfolders', 'Names', 'FileImages', 'file_hashes', 'Found', 'plain_name',
+           'open_image', 'image_in', 'walk', 'subfolders', 'Names', 'FileImages', 'file_hashes', 'Found', 'plain_name',
            'check_names', 'scan', 'problems_note', 'settle_parts', 'kept_parts', 'folder_set', 'Table', 'read_table',
            'keep_existing', 'csv_set', 'unreadable', 'check_images', 'format_report']
 
@@ -129,13 +129,14 @@ def to_rgb(image):
     return plain
 
 # %% ../../nbs/data/05_files.ipynb #22bc143b
-def _open_within(path, max_pixels: int):
+def _open_within(file, max_pixels: int, formats: Sequence[str] | None = None):
     "The opened file, not decoded yet; `ValueError` when it is empty or has too many pixels."
     from PIL import Image
 
-    need(os.path.getsize(path), "the file is empty (0 bytes)")
+    size = len(file.getvalue()) if isinstance(file, io.BytesIO) else os.path.getsize(file)
+    need(size, "the file is empty (0 bytes)")
     with _silent():  # of a bomb (our bound is stricter), of a broken EXIF block
-        image = Image.open(path)
+        image = Image.open(file, formats=formats)
     width, height = image.size
     if width * height > max_pixels:
         image.close()
@@ -161,13 +162,28 @@ def open_image(path, max_pixels: int = MAX_PIXELS):
     """The picture in a file as upright 8-bit RGB (PIL).
 
     Raises `UnreadableImage`, with the reason, for everything that cannot be used."""
+    return _decoded(path, path, max_pixels)
+
+
+_USUAL = "JPEG PNG GIF BMP WEBP TIFF PPM JPEG2000 AVIF".split()
+
+
+def image_in(content: bytes, name: str = "the picture", max_pixels: int = MAX_PIXELS):
+    "The picture in the bytes of a file, as `open_image` gives it; only usual kinds of pictures are tried."
+    from PIL import Image
+
+    Image.init()
+    return _decoded(io.BytesIO(content), name, max_pixels, [kind for kind in _USUAL if kind in Image.OPEN])
+
+
+def _decoded(file, name, max_pixels: int, formats: Sequence[str] | None = None):
     try:
-        with _open_within(path, max_pixels) as image:
+        with _open_within(file, max_pixels, formats) as image:
             _shrink(image)
             return to_rgb(image)
     except Exception as error:
         reason = str(error) if type(error) is ValueError else _reason(error)
-        raise UnreadableImage(path, reason) from None
+        raise UnreadableImage(name, reason) from None
 
 # %% ../../nbs/data/05_files.ipynb #8d952d3a
 IMAGE_SUFFIXES = set(
