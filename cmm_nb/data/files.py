@@ -28,7 +28,7 @@ from typing import Any, Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from ..core import cache_folder, content_hash, file_hash, need, pick
+from ..core import cache_folder, content_hash, file_hash, need, of_cell, pick
 from .images import PARTS, ImageSet, cut, source
 from cmm_nb.data.splits import (
     Listing,
@@ -683,7 +683,8 @@ def _row(cells: list[str], columns: list[str], where: str) -> dict[str, str]:
 def read_table(path, encoding: str | None = None) -> Table:
     """A table of text with the columns' names in its first line: CSV with commas, semicolons or tabs, quoted or not.
 
-    UTF-8 or UTF-16 unless `encoding` is given; cells are stripped, empty lines left out.
+    UTF-8 or UTF-16 unless `encoding` is given; cells are stripped, the apostrophe that `core.cell` puts before a
+    formula is taken away, empty lines are left out.
     Raises `ValueError`, naming file and line, for what is absent, undecodable or no such table."""
     path = Path(path).expanduser()
     text = _table_text(path, encoding)
@@ -693,7 +694,7 @@ def read_table(path, encoding: str | None = None) -> Table:
     table = Table(path, [], [], [])
     try:
         for cells in reader:
-            cells = [cell.strip() for cell in cells]
+            cells = [of_cell(cell.strip()) for cell in cells]
             if not any(cells):
                 continue
             if not table.columns:
