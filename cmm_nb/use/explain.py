@@ -170,9 +170,11 @@ def doubtful_labels(
     """Rows whose label looks wrong, the most doubtful first (confident learning, Northcutt et al. 2021).
 
     Of held-out pictures (n,): class numbers `label` and `answer`, probabilities `sure` of the answer and `given` of
-    the label. The answer is another class and as sure as pictures of that class are, the label is less than its own."""
+    the label. The answer is another class, likelier right than wrong, and as sure as pictures of that class are; the
+    label is less sure than its own."""
     own = own_confidence(label, given, n_classes)
-    rows = np.flatnonzero((answer != label) & (sure >= own[answer]) & (given < own[label]))
+    believed = (answer != label) & (sure >= 0.5) & (sure >= own[answer])
+    rows = np.flatnonzero(believed & (given < own[label]))
     return rows[np.argsort(given[rows] - sure[rows], kind="stable")]
 
 # %% ../../nbs/use/63_explain.ipynb #7ee9ee7a
