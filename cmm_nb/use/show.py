@@ -321,9 +321,9 @@ class New:
         return "sure" if self.answer.probability >= SURE else "unsure"
 
     @property
-    def group(self) -> tuple[str, str]:
-        "The answer and the pile; what looks like no class is one group, whatever its answer."
-        return ("" if self.answer.unknown else str(self.answer.label)), self.pile
+    def group(self) -> tuple[str | None, str]:
+        "The answer and the pile; what looks like no class is one group, with no answer."
+        return (None if self.answer.unknown else str(self.answer.label)), self.pile
 
     def tile(self) -> Markup:
         said = [f"{label} {p:.0%}" for label, p in self.answer.top[:2]]
@@ -336,19 +336,30 @@ def section(title: str, said: str, inside: Markup | str = "") -> str:
     return f"<h2>{as_markup(title)}</h2><p>{as_markup(said)}</p>{inside}"
 
 
-def _expected(pictures: Sequence[New]) -> str:
-    "How many of these answers should be wrong, in words."
-    wrong = sum(1 - one.answer.probability for one in pictures)
-    return f"if the percentages hold, about {wrong:.0f} of them are wrong"
+def _piles_said(pictures: Sequence[New]) -> str:
+    "How many are sure, unsure and unknown, and how many of these answers should be wrong."
+    said = []
+    for pile in PILES[:2]:
+        missing = [1 - one.answer.probability for one in pictures if one.pile == pile]
+        wrong = f"if the percentages hold, about {sum(missing):.0f} of them are wrong"
+        said += [f"{len(missing):,} {pile} ({wrong})"] if missing else []
+    unknown = sum(one.pile == "unknown" for one in pictures)
+    said += [f"{unknown:,} unknown: they look like none of the classes"] if unknown else []
+    if pictures and all(one.answer.unknown is None for one in pictures):
+        said.append("too few pictures were held out to call any unknown")
+    border = f"Sure means {SURE:.0%} or more. In each group the least sure come first."
+    return f"{'; '.join(said)}. {border}" if said else "None of them could be read."
 
 
-def _piles_table(groups: Mapping[tuple[str, str], Sequence[New]]) -> Markup:
-    "How many pictures of each answer are sure and unsure, the most frequent answer first."
-    count = {
-        label: [len(groups.get((label, pile), ())) for pile in PILES[:2]] for label, _ in groups if label
-    }
-    lines = sorted(count.items(), key=lambda pair: (-sum(pair[1]), pair[0]))
-    return scrolled(html_table([["answer", *PILES[:2]], *([label, *map(str, n)] for label, n in lines)]))
+def _piles_table(groups: Mapping[tuple[str | None, str], Sequence[New]], labels: Sequence[str]) -> Markup:
+    "How many pictures of each answer are sure and unsure, the most frequent answer first, with links to them."
+    lines = []
+    for place, label in enumerate(labels):
+        count = [len(groups.get((label, pile), ())) for pile in PILES[:2]]
+        link = Markup(f'<a href="#answer-{place}">{escape(label)}</a>')
+        lines.append((-sum(count), [link, *map(str, count)]))
+    lines.sort(key=lambda pair: pair[0])
+    return scrolled(html_table([["answer", *PILES[:2]], *(line for _, line in lines)]))
 
 
 def _group_part(said: str, pictures: Sequence[New], shown: set[int]) -> str:
@@ -361,22 +372,18 @@ def _group_part(said: str, pictures: Sequence[New], shown: set[int]) -> str:
 def new_sections(pictures: Sequence[New], most: int = 600) -> list[str]:
     "Pictures that were answered as parts of a page: counts, by class the unsure and the sure ones, the unknown."
     ordered = sorted(pictures, key=lambda one: one.answer.probability)
-    groups: dict[tuple[str, str], list[New]] = {}
+    groups: dict[tuple[str | None, str], list[New]] = {}
     for one in ordered:
         groups.setdefault(one.group, []).append(one)
     shown = {id(ordered[i]) for i in spread([one.group for one in ordered], most)}
-    piles = {pile: [one for one in ordered if one.pile == pile] for pile in PILES}
-    said = [f"{len(piles[pile]):,} {pile} ({_expected(piles[pile])})" for pile in PILES[:2] if piles[pile]]
-    said += (
-        [f"{len(piles['unknown']):,} unknown: they look like none of the classes"] if piles["unknown"] else []
-    )
-    border = f"Sure means {SURE:.0%} or more. In each group the least sure come first."
-    parts = [section("The new pictures", f"{'; '.join(said)}. {border}", _piles_table(groups))]
-    for label in sorted({label for label, _ in groups if label}):
+    labels = sorted({label for label, _ in groups if label is not None})
+    table = _piles_table(groups, labels) if labels else ""
+    parts = [section("The new pictures", _piles_said(ordered), table)]
+    for place, label in enumerate(labels):
         kinds = [(pile, groups[label, pile]) for pile in ("unsure", "sure") if (label, pile) in groups]
         inside = "".join(_group_part(pile, of_group, shown) for pile, of_group in kinds)
-        parts.append(f"<h3>{as_markup(label)}</h3>{inside}")
-    if unknown := groups.get(("", "unknown")):
+        parts.append(f'<h3 id="answer-{place}">{as_markup(label)}</h3>{inside}')
+    if unknown := groups.get((None, "unknown")):
         parts.append(f"<h3>none of the classes</h3>{_group_part('unknown', unknown, shown)}")
     return parts
 
