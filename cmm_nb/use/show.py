@@ -318,7 +318,7 @@ class New:
         "One of `PILES`."
         if self.answer.unknown:
             return "unknown"
-        return "sure" if self.answer.probability >= SURE else "unsure"
+        return "sure" if round(self.answer.probability, 2) >= SURE else "unsure"
 
     @property
     def group(self) -> tuple[str | None, str]:
@@ -464,7 +464,8 @@ def labels_section(asked: Answered, most: int = 60) -> str:
     about = (
         f"{len(found)} of {len(asked.label)} held-out pictures look as much like another class as the pictures of that "
         "class do, and less like their own than usual (confident learning, Northcutt, Jiang and Chuang 2021). Some "
-        f"carry a wrong label, others are mistakes of the classifier: look before you change one.{left}"
+        "carry a wrong label, others are mistakes of the classifier: look before you change one. Below each stands "
+        f"what its label got and what is usual for it, then the same of the other class.{left}"
     )
     return section("Labels to look at", about, f"{shown}{fold('As a list', scrolled(listed))}")
 
