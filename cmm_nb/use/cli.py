@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator, Sequence, TextIO
 
 import cmm_nb
-from ..core import Damaged, atomic_path, cell, content_hash, may_write, need
+from ..core import Damaged, atomic_path, cell, content_hash, is_page, may_write, need
 
 # %% ../../nbs/use/72_cli.ipynb #087d046f
 def parse_setting(text: str) -> tuple[str, object]:
@@ -381,8 +381,6 @@ def fit(args) -> None:
 # %% ../../nbs/use/72_cli.ipynb #5f1fbf24
 def _check_page(args) -> None:
     "`ValueError` for a page (`--html`) that cannot be written; asked before anything is read."
-    from cmm_nb.core import is_page
-
     if args.html:
         may_write(args.html, is_page, args.force)
         others = [getattr(args, name, None) for name in ("output", "csv")]
@@ -633,7 +631,7 @@ def _check_answers(args) -> None:
         may_sort(args.sort, _read_folders(args), args.force)
 
 # %% ../../nbs/use/72_cli.ipynb #468f13dd
-def _page_of_answers(found: Sequence[tuple], args) -> None:
+def _page_of_answers(found: Sequence[tuple], args) -> Path:
     from cmm_nb.data.files import open_image
     from cmm_nb.use.show import New, new_sections, unreadable_section, write_page
 
@@ -641,38 +639,54 @@ def _page_of_answers(found: Sequence[tuple], args) -> None:
     answered = [(file, answer) for file, answer in found if not isinstance(answer, str)]
     parts = new_sections([New(str(file), partial(open_image, file), answer) for file, answer in answered])
     title = f"{len(found):,} pictures and what {Path(args.model).name} says"
-    print(f"page: {write_page(args.html, title, [*parts, unreadable_section(faults)], args.force)}")
+    return write_page(args.html, title, [*parts, unreadable_section(faults)], args.force)
 
 
-def _sort_answers(clf, found: Sequence[tuple], args) -> None:
+def _sort_answers(clf, answers: Iterable[tuple], args) -> tuple[list[str], int]:
+    "Sort pictures as their answers come; what there is to say, and how many were sorted before."
     from cmm_nb.use.folders import sort_pictures
 
-    answers = [(file, answer) for file, answer in found if not isinstance(answer, str)]
-    labels = [(file, None if answer.unknown else answer.label) for file, answer in answers]
-    classes = clf.classes_.tolist()
-    into, before = sort_pictures(args.sort, labels, classes, args.link, _read_folders(args), args.force)
-    for folder, n in sorted(into.items()):
-        print(f"{n:6,} {os.path.join(args.sort, folder)}")
-    was = f", {before:,} were sorted before" if before else ""
-    print(
-        f"{sum(into.values()):,} pictures {'linked' if args.link else 'copied'} into {len(into)} folders{was}"
-    )
+    read = ((file, answer) for file, answer in answers if not isinstance(answer, str))
+    labels = ((file, None if answer.unknown else answer.label) for file, answer in read)
+    folders, classes = _read_folders(args), clf.classes_.tolist()
+    into, before = sort_pictures(args.sort, labels, classes, args.link, folders, args.force)
+    lines = [f"{n:6,} {os.path.join(args.sort, folder)}" for folder, n in sorted(into.items())]
+    done = "linked" if args.link else "copied"
+    return [*lines, f"{sum(into.values()):,} pictures {done} into {len(into)} folders"], before
 
-
-def _look_at_answers(clf, files: Sequence, args) -> int:
-    "Answer all files, then write the page and the folders that were asked for; how many could not be read."
+# %% ../../nbs/use/72_cli.ipynb #4b0411e4
+def _told(clf, files: Sequence, args, found: list) -> Iterator[tuple]:
+    "Answers one by one, kept in `found`; what cannot be read is told at once, with --json everything."
     from tqdm import tqdm
 
     answers = predictions(clf, files, args.top)
-    watched = tqdm(answers, total=len(files), desc="pictures", disable=args.quiet, mininterval=1)
-    found = list(watched)
-    told = found if args.json else [pair for pair in found if isinstance(pair[1], str)]
-    bad = _print_all(told, _print_json if args.json else _print_answer)
-    if args.html:
-        _page_of_answers(found, args)
+    show = _print_json if args.json else _print_answer
+    for file, answer in tqdm(answers, "pictures", len(files), disable=args.quiet, mininterval=1):
+        if args.json or isinstance(answer, str):
+            show(file, answer)
+        found.append((file, answer))
+        yield file, answer
+
+
+def _look_at_answers(clf, files: Sequence, args) -> int:
+    "Write the page and the folders that were asked for; how many pictures could not be read."
+    from cmm_nb.use.folders import unsorted
+
+    every = args.html or args.json  # else what was sorted before needs no answer
+    left = list(files) if every else unsorted(args.sort, files)
+    found: list[tuple] = []
+    said: list[str] = []
+    answers = _told(clf, left, args, found)
     if args.sort:
-        _sort_answers(clf, found, args)
-    return bad
+        said, before = _sort_answers(clf, answers, args)
+        before += len(files) - len(left)
+        said[-1] += f", {before:,} were sorted before" if before else ""
+    else:
+        list(answers)
+    if args.html:
+        said.append(f"page: {_page_of_answers(found, args)}")
+    print(*said, sep="\n", file=sys.stderr if args.json else sys.stdout)
+    return sum(isinstance(answer, str) for _, answer in found)
 
 # %% ../../nbs/use/72_cli.ipynb #4cdcf06c
 _WITH_ENCODER = (
@@ -821,6 +835,7 @@ def export(args) -> None:
 )
 def show(args) -> None:
     "Write the page and say where it is; `RuntimeError` at the end when some pictures could not be read."
+    may_write(args.output, is_page, args.force)
     clf, files = _loaded(args), _asked(args.images) if args.images else []
     readable = _readable(files)
     print(clf.show(args.output, readable or None, args.force))

@@ -432,7 +432,9 @@ def mistakes_section(asked: Answered, most: int = 300, first: int = 48, classes:
 
 
 def unsure_section(asked: Answered, most: int = 24) -> str:
-    "The right answers of which it was least sure."
+    "The right answers of which it was least sure; nothing where there are none."
+    if not asked.hit.any():
+        return ""
     shown = tiles(asked.tile(i) for i in asked.right()[:most])
     return section("Right, but least sure", "More pictures like these would help.", shown)
 
@@ -450,6 +452,8 @@ def _doubt(asked: Answered, i: int, own: np.ndarray) -> list[str]:
 
 def labels_section(asked: Answered, most: int = 60) -> str:
     "Pictures whose label looks wrong, the most doubtful first, as tiles and as a list of files to mend."
+    if not len(asked.label):
+        return ""
     found = asked.doubtful()
     if not len(found):
         return section("Labels to look at", _look_at(asked))
