@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['STAND_INS', 'l2norm', 'need', 'pick', 'Damaged', 'Field', 'fault_of', 'checked', 'reading', 'array_fault', 'as_rows',
            'same_kind', 'content_hash', 'file_hash', 'atomic_path', 'may_write', 'printable', 'cell', 'csv_text',
-           'pick_device', 'few_threads', 'git_commit', 'versions', 'cache_folder', 'project_folder', 'data_folder',
-           'optional_data', 'stand_ins', 'page_file', 'is_page', 'Page', 'page_html', 'slider']
+           'of_cell', 'pick_device', 'few_threads', 'git_commit', 'versions', 'cache_folder', 'project_folder',
+           'data_folder', 'optional_data', 'stand_ins', 'page_file', 'is_page', 'Page', 'page_html', 'slider']
 
 # %% ../nbs/00_core.ipynb #ee7a0c6f
 import contextlib
@@ -306,6 +306,11 @@ def csv_text(rows: Iterable[Iterable[Any]]) -> str:
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows([cell(value) for value in row] for row in rows)
     return text.getvalue()
+
+
+def of_cell(text: str) -> str:
+    "The text that `cell` put an apostrophe before; another text as it is."
+    return text[1:] if text.startswith("'") and cell(text[1:]) == text else text
 
 # %% ../nbs/00_core.ipynb #78ef5ab7
 def pick_device(device: str = "auto") -> str:

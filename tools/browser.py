@@ -1,4 +1,4 @@
-"""Open explorers in a real browser and hold what it shows against Python: 'N passed, N failed'; skips without one."""
+"""Explorers and pages of pictures in a real browser, held against Python: 'N passed, N failed'; skips without one."""
 
 import json
 import shutil
@@ -11,6 +11,14 @@ import numpy as np
 
 from cmm_nb.core import l2norm, slider
 from cmm_nb.gap.explore import Explorer, explore
+from cmm_nb.use.show import (
+    Answered,
+    class_table,
+    labels_section,
+    mistakes_section,
+    reliability_section,
+    write_page,
+)
 
 CLASSES = [
     "plain",
@@ -203,6 +211,66 @@ def sliders_follow(page: Page) -> bool:
         return before == ["a", "n 1"] and page.js(said) == ["<b>", "n 2"]
 
 
+def pictures_page(folder: str) -> Path:
+    "A page of 90 held-out pictures, 30 of them with a wrong answer, of classes with hostile names."
+    from PIL import Image
+
+    label = np.arange(90) % 3
+    answer = np.where(np.arange(90) % 9 < 3, (label + 1) % 4, label)
+    names = [f"{CLASSES[1].replace('/', '')} {i}.png" for i in range(90)]
+    opened = [lambda: Image.new("RGB", (60, 40), "green")] * 90
+    asked = Answered(
+        names, opened, label, answer, np.full(90, 0.8), np.where(label == answer, 0.8, 0.1), CLASSES
+    )
+    parts = [
+        mistakes_section(asked, first=10),
+        labels_section(asked),
+        class_table(asked),
+        reliability_section(asked),
+    ]
+    return write_page(f"{folder}/pictures.html", CLASSES[2], parts)
+
+
+def tiles_seen(page: Page) -> list[int]:
+    "How many wrong and right pictures the page shows."
+    seen = (
+        "return ['wrong', 'right'].map(id => document.querySelectorAll(`#${id} .tile:not([hidden])`).length)"
+    )
+    return page.js(seen)
+
+
+def confusions_by_keyboard(page: Page) -> bool:
+    "Enter on a number shows its pictures alone, Escape all again, with the focus where it was."
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    with tempfile.TemporaryDirectory() as folder:
+        page.driver.get(pictures_page(folder).as_uri())
+        found = [tiles_seen(page)]
+        for kind in ("0-1", "0-0"):
+            number = page.driver.find_element(By.CSS_SELECTOR, f'button.filter[data-kind="{kind}"]')
+            number.send_keys(Keys.ENTER)
+            found.append([int(number.text), tiles_seen(page), number.get_attribute("aria-pressed")])
+            page.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
+            found.append([page.driver.switch_to.active_element == number, tiles_seen(page)])
+        page.driver.find_element(By.CSS_SELECTOR, "button.more").send_keys(Keys.ENTER)
+        found.append(tiles_seen(page))
+        named = page.driver.title == CLASSES[2]  # no name was executed
+    pressed = [[10, [10, 0], "true"], [True, [10, 0]], [20, [0, 20], "true"], [True, [10, 0]]]
+    return found == [[10, 0], *pressed, [30, 0]] and named
+
+
+def fits_a_telephone(page: Page) -> bool:
+    "At 400 pixels nothing makes the page of pictures scroll sideways."
+    size = dict(width=400, height=800, deviceScaleFactor=1, mobile=True)
+    with tempfile.TemporaryDirectory() as folder:
+        page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        page.driver.get(pictures_page(folder).as_uri())
+        wide, room = page.js("return [document.documentElement.scrollWidth, innerWidth]")
+        page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    return wide <= room == 400
+
+
 CHECKS = (
     names_are_text,
     slider_moves_numbers,
@@ -212,6 +280,8 @@ CHECKS = (
     other_projections,
     quick,
     sliders_follow,
+    confusions_by_keyboard,
+    fits_a_telephone,
 )
 
 

@@ -32,6 +32,7 @@ from cmm_nb.model.multilabel import (
     check_both_sides,
     choose_thresholds,
     known_labels,
+    label_findings,
     label_report,
     log_odds,
     merge_copies,
@@ -98,16 +99,20 @@ from cmm_nb.use.model_file import (
 )
 from cmm_nb.use.show import (
     Answered,
-    answers_section,
+    New,
     class_table,
     doubles,
     doubles_section,
+    findings,
+    labels_section,
     mistakes_section,
+    new_sections,
+    reliability_section,
     section,
     summary_section,
     thumbnail,
     tile,
-    tiles,
+    unsure_section,
     write_page,
 )
 
@@ -628,40 +633,35 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
 
     def show(self, path: str | os.PathLike, X: Any = None, force: bool = False) -> Path:
         """Write a page for a browser: what was held out and got wrong, what it is unsure of, labels that look wrong,
-        doubles; and, with X (a folder or paths), these pictures by their answers. Returns the path.
+        doubles, classes, are the percentages right; and, with X (a folder or paths), these pictures by their answers.
+        Returns the path.
 
         `ValueError` for a classifier of features, and where the page cannot be written."""
         check_is_fitted(self, "fitted_")
         need(self.sources_, "A page shows pictures: this classifier was fitted on features.")
         need(not self.multilabel, "A page shows one label a picture: ask report and answers about several.")
-        asked = self._answered()
-        unsure = section(
-            "Right, but least sure",
-            "More pictures like these would help.",
-            tiles([asked.tile(i) for i in asked.unsure(24)]),
-        )
-        worst = section("The classes, the worst first", "Held out in turn.", class_table(asked))
-        same = doubles_section(doubles(l2norm(self.support_), self.support_class_), self._support_tile)
-        new = answers_section(self._grouped(X))
-        said = "The pictures it learned from and the texts of their classes: rest on a dot, move the slider."
-        space = section("The space", said, self.explore(500).framed())
-        parts = [
-            summary_section(asked, self._facts()),
-            new,
-            mistakes_section(asked),
-            same,
-            unsure,
-            worst,
-            space,
-        ]
+        asked, said = self._answered(), self.findings()
+        parts = [summary_section(said, self._facts()), *self._new_sections(X)]
+        parts += [mistakes_section(asked), unsure_section(asked), labels_section(asked)]
+        parts += [doubles_section(doubles(l2norm(self.support_), self.support_class_), self._support_tile)]
+        parts += [section("The classes, the worst first", "Held out in turn.", class_table(asked))]
+        about = "The pictures it learned from and the texts of their classes: rest on a dot, move the slider."
+        parts += [reliability_section(asked), section("The space", about, self.explore(500).framed())]
         return write_page(path, f"{len(self.classes_)} classes, {len(self.support_)} pictures", parts, force)
+
+    def findings(self) -> list[str]:
+        "Three sentences: held-out accuracy with its interval, labels to look at, the class that needs more pictures."
+        check_is_fitted(self, "fitted_")
+        if self.multilabel:
+            return label_findings(self.report())
+        return findings(self._answered(), self.report())
 
     def _answered(self) -> Answered:
         "The held-out support pictures as a page shows them."
         held, labels = self.held_ or {}, [str(label) for label in self.classes_]
         need(not held or "sure" in held, "This file is of an earlier version: fit the classifier again.")
         row = held.get("row", np.zeros(0, int))
-        names = [self.sources_[i] for i in row]
+        names = [self.sources_[i] if self.sources_ else f"row {i}" for i in row]
         answer, sure, given = (held.get(name, np.zeros(0)) for name in ("answer", "sure", "given"))
         opened = [partial(open_image, name) for name in names]
         return Answered(names, opened, self.support_class_[row], answer.astype(int), sure, given, labels)
@@ -672,19 +672,14 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
             thumbnail(partial(open_image, source)), [str(self.classes_[self.support_class_[i]])], source
         )
 
-    def _grouped(self, X: Any) -> dict[str, list[Markup]]:
-        "Tiles of the pictures X by their answer, the surest first."
+    def _new_sections(self, X: Any) -> list[str]:
+        "The pictures X by their answer, as parts of a page; none for None."
         if X is None:
-            return {}
+            return []
         X, _ = sort_input(X)
         need(isinstance(X, Pictures), "A page shows pictures: give a folder, paths or images.")
-        groups: dict[str, list[Markup]] = {}
-        answers = self.answers(X)
-        for i in sorted(range(len(X)), key=lambda i: -answers[i].probability):
-            said = [f"{answers[i].probability:.0%} sure"] + ["none of these?"] * bool(answers[i].unknown)
-            one = tile(thumbnail(partial(X.__getitem__, i)), said, X.name(i))
-            groups.setdefault(str(answers[i].label), []).append(one)
-        return dict(sorted(groups.items()))
+        answers = enumerate(self.answers(X))
+        return new_sections([New(X.name(i), partial(X.__getitem__, i), answer) for i, answer in answers])
 
     def _facts(self) -> list[str]:
         "Sentences about the classifier, for its page."

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator, Sequence, TextIO
 
 import cmm_nb
-from ..core import Damaged, atomic_path, cell, content_hash, may_write, need
+from ..core import Damaged, atomic_path, cell, content_hash, is_page, may_write, need
 
 # %% ../../nbs/use/72_cli.ipynb #087d046f
 def parse_setting(text: str) -> tuple[str, object]:
@@ -334,6 +334,7 @@ _FIT_ARGUMENTS = (
         type=float,
         default=0.05,
     ),
+    arg("--html", "write the page of cmm show at once", metavar="FILE.html"),
     arg("-s --setting", "a setting of the method", action="append", default=[], metavar="NAME=VALUE"),
     _FORCE,
     _DEVICE,
@@ -357,6 +358,7 @@ def fit(args) -> None:
     from cmm_nb.use.model_file import is_classifier
 
     output = may_write(args.output, is_classifier, args.force)
+    _check_page(args)
     names = _read_names(args.names)
     encoder = with_activation(args.encoder, args.quick_gelu)
     clf = CMMClassifier(
@@ -379,27 +381,30 @@ def fit(args) -> None:
         believed = clf.fitted_.info.get("pool_weight", 1) > 0
         use = "learned from" if believed else "looked at, but they would not have helped"
         print(f"{clf.fitted_.info['unlabelled_pictures']} unlabelled pictures were {use}")
-    _print_record(clf.report())
+    _end(clf, args)
 
-# %% ../../nbs/use/72_cli.ipynb #cfbeae11
-def _print_record(report: list[dict]) -> None:
-    "How many held-out pictures were recognised, and the class with the worst record; nothing if none was held out."
-    judged = [row for row in report if row["held_out"]]
-    if not judged:
-        return
-    if "average_precision" in report[0]:
-        mean = sum(row["average_precision"] for row in judged) / len(judged)
-        least = f"{judged[0]['label']} ({judged[0]['average_precision']:.0%})"
-        print(f"mean average precision of {len(judged)} labels, held out in turn: {mean:.0%}; least {least}")
-        return
+# %% ../../nbs/use/72_cli.ipynb #5f1fbf24
+def _check_page(args) -> None:
+    "`ValueError` for a page (`--html`) that cannot be written; asked before anything is read."
+    if args.html:
+        several = getattr(args, "multilabel", False)
+        need(not several, "A page shows one label a picture: leave --html out with --multilabel.")
+        may_write(args.html, is_page, args.force)
+        others = [getattr(args, name, None) for name in ("output", "csv")]
+        taken = {os.path.realpath(other) for other in others if other}
+        need(
+            os.path.realpath(args.html) not in taken,
+            f"{args.html} is named for two things: name another page.",
+        )
 
-    n = sum(row["held_out"] for row in judged)
-    right = sum(row["right"] * row["held_out"] for row in judged)
-    worst = judged[0]
-    print(
-        f"held out in turn, {right / n:.0%} of {n} pictures were recognised; "
-        f"least often {worst['label']} ({worst['right']:.0%})"
-    )
+
+def _end(clf, args) -> None:
+    "What fitting ends with: three lines, and the page or the offer of it."
+    print(*clf.findings(), sep="\n")
+    if args.html:
+        print(f"page: {clf.show(args.html, force=args.force)}")
+    elif not clf.multilabel:
+        print(f"look at it: cmm show {shlex.quote(args.output)} -o page.html")
 
 # %% ../../nbs/use/72_cli.ipynb #00fa3d63
 def _named(paths: Sequence[str]) -> Iterator[str]:
@@ -604,6 +609,94 @@ def _print_all(answers: Iterable[tuple], show: Callable) -> int:
         bad += isinstance(answer, str)
     return bad
 
+# %% ../../nbs/use/72_cli.ipynb #91834f1c
+_LOOK_AT_ANSWERS = (
+    arg("--html", "write a page of the pictures by their answer and by how sure it is", metavar="FILE.html"),
+    arg(
+        "--sort",
+        "copy the pictures into class folders below DIR; none is moved or written over",
+        metavar="DIR",
+    ),
+    arg("--link", "with --sort: make links instead of copies", choices=("hard", "symbolic"), default=""),
+)
+
+
+def _read_folders(args) -> list[str]:
+    "The folders among what is asked for."
+    return [name for name in _named([one for one in args.images if one != "-"]) if os.path.isdir(name)]
+
+
+def _check_answers(args) -> None:
+    "`ValueError` for a page or folders that cannot be written; asked before anything is read."
+    from cmm_nb.use.folders import may_sort
+
+    _check_page(args)
+    need(args.sort or not args.link, "--link belongs to --sort DIR.")
+    need(
+        not args.csv or not (args.html or args.sort),
+        "--csv goes alone: ask for --html and --sort without it.",
+    )
+    if args.sort:
+        may_sort(args.sort, _read_folders(args), args.force)
+
+# %% ../../nbs/use/72_cli.ipynb #468f13dd
+def _page_of_answers(found: Sequence[tuple], args) -> Path:
+    from cmm_nb.data.files import open_image
+    from cmm_nb.use.show import New, new_sections, unreadable_section, write_page
+
+    faults = {str(file): answer for file, answer in found if isinstance(answer, str)}
+    answered = [(file, answer) for file, answer in found if not isinstance(answer, str)]
+    parts = new_sections([New(str(file), partial(open_image, file), answer) for file, answer in answered])
+    title = f"{len(found):,} pictures and what {Path(args.model).name} says"
+    return write_page(args.html, title, [*parts, unreadable_section(faults)], args.force)
+
+
+def _sort_answers(clf, answers: Iterable[tuple], args) -> tuple[list[str], int]:
+    "Sort pictures as their answers come; what there is to say, and how many were sorted before."
+    from cmm_nb.use.folders import sort_pictures
+
+    read = ((file, answer) for file, answer in answers if not isinstance(answer, str))
+    labels = ((file, None if answer.unknown else answer.label) for file, answer in read)
+    folders, classes = _read_folders(args), clf.classes_.tolist()
+    into, before = sort_pictures(args.sort, labels, classes, args.link, folders, args.force)
+    lines = [f"{n:6,} {os.path.join(args.sort, folder)}" for folder, n in sorted(into.items())]
+    done = "linked" if args.link else "copied"
+    return [*lines, f"{sum(into.values()):,} pictures {done} into {len(into)} folders"], before
+
+# %% ../../nbs/use/72_cli.ipynb #4b0411e4
+def _told(clf, files: Sequence, args, found: list) -> Iterator[tuple]:
+    "Answers one by one, kept in `found`; what cannot be read is told at once, with --json everything."
+    from tqdm import tqdm
+
+    answers = predictions(clf, files, args.top)
+    show = _print_json if args.json else _print_answer
+    for file, answer in tqdm(answers, "pictures", len(files), disable=args.quiet, mininterval=1):
+        if args.json or isinstance(answer, str):
+            show(file, answer)
+        found.append((file, answer))
+        yield file, answer
+
+
+def _look_at_answers(clf, files: Sequence, args) -> int:
+    "Write the page and the folders that were asked for; how many pictures could not be read."
+    from cmm_nb.use.folders import unsorted
+
+    every = args.html or args.json  # else what was sorted before needs no answer
+    left = list(files) if every else unsorted(args.sort, files)
+    found: list[tuple] = []
+    said: list[str] = []
+    answers = _told(clf, left, args, found)
+    if args.sort:
+        said, before = _sort_answers(clf, answers, args)
+        before += len(files) - len(left)
+        said[-1] += f", {before:,} were sorted before" if before else ""
+    else:
+        list(answers)
+    if args.html:
+        said.append(f"page: {_page_of_answers(found, args)}")
+    print(*said, sep="\n", file=sys.stderr if args.json else sys.stdout)
+    return sum(isinstance(answer, str) for _, answer in found)
+
 # %% ../../nbs/use/72_cli.ipynb #4cdcf06c
 _WITH_ENCODER = (
     arg("--encoder", "if the file's encoder has another name here"),
@@ -639,11 +732,13 @@ def _loaded(args) -> Any:
     arg("--top", "how many classes to name (default: 3)", type=int, default=3),
     flag("--json", "one JSON object per picture and line"),
     arg("--csv", "write a table as it goes; called again, it goes on where it stopped", metavar="OUT"),
+    *_LOOK_AT_ANSWERS,
     _FORCE,
 )
 def predict(args) -> None:
-    "A line per picture, or a table; `RuntimeError` at the end when some could not be read."
+    "A line per picture, a table, a page or folders; `RuntimeError` at the end when some could not be read."
     need(args.top >= 1, f"--top must be 1 or more, not {args.top}.")
+    _check_answers(args)
     clf = _loaded(args)
     files, n_classes = _asked(args.images), len(clf.classes_)
     if args.top > max(3, n_classes):
@@ -654,6 +749,8 @@ def predict(args) -> None:
 
         bad = predict_csv(clf, files, args.csv, model_id(args.model), args.top, not args.quiet, args.force)
         print(f"{len(files)} pictures: {args.csv}")
+    elif args.html or args.sort:
+        bad = _look_at_answers(clf, files, args)
     else:
         bad = _print_all(predictions(clf, files, args.top), _print_json if args.json else _print_answer)
     if bad:
@@ -747,6 +844,7 @@ def export(args) -> None:
 )
 def show(args) -> None:
     "Write the page and say where it is; `RuntimeError` at the end when some pictures could not be read."
+    may_write(args.output, is_page, args.force)
     clf, files = _loaded(args), _asked(args.images) if args.images else []
     readable = _readable(files)
     print(clf.show(args.output, readable or None, args.force))
@@ -832,7 +930,7 @@ def add(args) -> None:
     before = len(clf.support_)
     clf.partial_fit(args.folder).save(output)
     print(f"{before} + {len(clf.support_) - before} pictures, {len(clf.classes_)} classes: {args.output}")
-    _print_record(clf.report())
+    print(*clf.findings(), sep="\n")
 
 # %% ../../nbs/use/72_cli.ipynb #ad656015
 # What was measured, the reports, and how to make an explorer of it.

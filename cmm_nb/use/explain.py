@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Prediction', 'top_labels', 'cosines', 'nearest_rows', 'draw_explanation', 'held_summary', 'class_report',
-           'gap_before_after']
+           'own_confidence', 'doubtful_labels', 'gap_before_after']
 
 # %% ../../nbs/use/63_explain.ipynb #87c62d15
 from dataclasses import dataclass
@@ -158,6 +158,27 @@ def class_report(
     labels = classes.tolist()
     rows = [_class_row(c, labels, images[c], held["answer"][truth == c]) for c in range(len(labels))]
     return sorted(rows, key=_to_gain)
+
+# %% ../../nbs/use/63_explain.ipynb #cefd91b9
+def own_confidence(label: np.ndarray, given: np.ndarray, n_classes: int) -> np.ndarray:
+    "Mean probability (C,) that pictures with class numbers `label` gave to it, `given` (n,); NaN for a class without."
+    count = np.bincount(label, minlength=n_classes)
+    with np.errstate(invalid="ignore"):
+        return np.bincount(label, given, n_classes) / count
+
+
+def doubtful_labels(
+    label: np.ndarray, answer: np.ndarray, sure: np.ndarray, given: np.ndarray, n_classes: int
+) -> np.ndarray:
+    """Rows whose label looks wrong, the most doubtful first (confident learning, Northcutt et al. 2021).
+
+    Of held-out pictures (n,): class numbers `label` and `answer`, probabilities `sure` of the answer and `given` of
+    the label. The answer is another class, likelier right than wrong, and as sure as pictures of that class are; the
+    label is less sure than its own."""
+    own = own_confidence(label, given, n_classes)
+    believed = (answer != label) & (sure >= 0.5) & (sure >= own[answer])
+    rows = np.flatnonzero(believed & (given < own[label]))
+    return rows[np.argsort(given[rows] - sure[rows], kind="stable")]
 
 # %% ../../nbs/use/63_explain.ipynb #7ee9ee7a
 def gap_before_after(
