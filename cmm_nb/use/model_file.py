@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['FORMAT', 'find_formula', 'formula_name', 'fitted_header', 'fitted_state', 'arrays_of', 'fitted_from', 'write_model',
-           'read_model', 'check_classifier', 'check_answer', 'model_id', 'is_classifier', 'encoder_card',
+           'read_model', 'check_classifier', 'check_answer', 'model_id', 'id_of', 'is_classifier', 'encoder_card',
            'same_encoder']
 
 # %% ../../nbs/use/62_model_file.ipynb #d70b3674
@@ -115,16 +115,22 @@ def _plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
+def _sealed(header: Mapping, tensors: Mapping[str, np.ndarray]) -> tuple[dict, dict[str, str]]:
+    "The arrays as they are written, and the metadata: the header, and a hash over both."
+    arrays = {name: np.ascontiguousarray(t) for name, t in tensors.items()}
+    text = json.dumps({"format": FORMAT, **header, "versions": versions()}, default=_plain)
+    return arrays, dict(cmm_nb=text, hash=content_hash(text, arrays))
+
+
 def write_model(path: str | os.PathLike, header: Mapping, tensors: Mapping[str, np.ndarray]) -> Path:
     "Write header and arrays to one file, whole or not at all; `ValueError` where that is not possible."
     from safetensors.numpy import save_file
 
     path = Path(path)
-    text = json.dumps({"format": FORMAT, **header, "versions": versions()}, default=_plain)
-    arrays = {name: np.ascontiguousarray(t) for name, t in tensors.items()}
+    arrays, metadata = _sealed(header, tensors)
     try:
         with atomic_path(path) as tmp:
-            save_file(arrays, tmp, metadata=dict(cmm_nb=text, hash=content_hash(text, arrays)))
+            save_file(arrays, tmp, metadata=metadata)
     except OSError as e:
         raise ValueError(
             f"{path} cannot be written ({e.strerror or e}): choose a folder where you may write."
@@ -253,6 +259,11 @@ def _present_format(header: dict[str, Any]) -> dict[str, Any]:
 def model_id(path: str | os.PathLike) -> str:
     "Twelve digits that stand for what a classifier's file holds: equal after another fit to the same data."
     return _contents(Path(path))[0].get("hash", "")[:12]
+
+
+def id_of(header: Mapping, tensors: Mapping[str, np.ndarray]) -> str:
+    "The `model_id` of the file that `write_model` would write."
+    return _sealed(header, tensors)[1]["hash"][:12]
 
 
 def is_classifier(path: str | os.PathLike) -> bool:
