@@ -379,12 +379,12 @@ def fit(args) -> None:
 # %% ../../nbs/use/72_cli.ipynb #cfbeae11
 def _print_record(report: list[dict]) -> None:
     "How many held-out pictures were recognised, and the class with the worst record; nothing if none was held out."
-    judged = [row for row in report if row["held_out"]]
-    if not judged:
+    from cmm_nb.use.explain import right_of
+
+    right, n = right_of(report)
+    if not n:
         return
-    n = sum(row["held_out"] for row in judged)
-    right = sum(row["right"] * row["held_out"] for row in judged)
-    worst = judged[0]
+    worst = next(row for row in report if row["held_out"])
     print(
         f"held out in turn, {right / n:.0%} of {n} pictures were recognised; "
         f"least often {worst['label']} ({worst['right']:.0%})"

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['FORMAT', 'find_formula', 'formula_name', 'fitted_header', 'fitted_state', 'arrays_of', 'fitted_from', 'write_model',
-           'read_model', 'check_classifier', 'check_answer', 'model_id', 'id_of', 'is_classifier', 'encoder_card',
-           'same_encoder']
+           'read_model', 'check_classifier', 'check_answer', 'model_id', 'id_of', 'is_classifier', 'without_folders',
+           'encoder_card', 'same_encoder']
 
 # %% ../../nbs/use/62_model_file.ipynb #d70b3674
 import inspect
@@ -275,6 +275,17 @@ def is_classifier(path: str | os.PathLike) -> bool:
             return "cmm_nb" in (file.metadata() or {})
     except Exception:
         return False
+
+# %% ../../nbs/use/62_model_file.ipynb #98521542
+def without_folders(header: Mapping[str, Any]) -> dict[str, Any]:
+    "The header of a classifier without the folders in which its pictures, weights and prompts lay."
+    shared = {**header, "sources": [os.path.basename(name) for name in header["sources"] or []] or None}
+    if header["templates"]:
+        shared["params"] = header["params"] | dict(templates=header["templates"])
+    if header["encoder"] and os.path.dirname(header["encoder"]["pretrained"]):
+        name = os.path.basename(header["encoder"]["pretrained"])
+        shared["encoder"] = header["encoder"] | dict(pretrained=f"./{name}")
+    return shared
 
 # %% ../../nbs/use/62_model_file.ipynb #564072b0
 def _transform_name(preprocess: Any) -> str:
