@@ -316,7 +316,7 @@ def markdown_text(text: Any) -> str:
     "Any text as one line of Markdown that shows just this; what cannot be seen is shown by its number."
     line = " ".join(printable(text).split())
     seen = (c if c.isprintable() or c in "\u200c\u200d" else f"\\u{ord(c):04x}" for c in line)
-    return re.sub(r"([\\`*_{}\[\]<>#|&~$!:@])", r"\\\1", "".join(seen))
+    return re.sub(r"([\\`*_\[\]<>#|&~$:@])", r"\\\1", "".join(seen))
 
 
 def yaml_text(text: Any) -> str:

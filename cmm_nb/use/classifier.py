@@ -604,7 +604,8 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         """A model card in Markdown (`cmm_nb.use.card`): classes, how often it was right while held out, limits. With
         `path` it is written there too; `ValueError` where that cannot be.
 
-        `file`: where the classifier is saved, of which only the name is said. `pictures`: with one small picture of each class in it."""
+        `file`: where the classifier is saved, of which the name is said but no folder. `pictures`: with one small
+        picture of each class in it."""
         check_is_fitted(self, "fitted_")
         load = f"CMMClassifier.load({os.path.basename(file)!r})"
         text = self._card_text(_header(self), load, license, pictures)
