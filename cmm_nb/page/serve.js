@@ -23,10 +23,12 @@ async function ask(picture) {
   }
 }
 
-function show(box, answer) {
+function show(box, answer, name) {
   box.replaceChildren();
   if (answer.error) {
+    add(box, "h2", "No answer");
     add(box, "p", answer.error);
+    add(box, "p", name).className = "quiet";
     return;
   }
   add(box, "h2", answer.unknown ? "None of these?" : String(answer.top[0][0]));
@@ -39,6 +41,7 @@ function show(box, answer) {
   }
   if (answer.unknown) add(box, "p", "It looks stranger than the pictures of all classes that it knows.").className = "quiet";
   if (answer.unknown === null) add(box, "p", 'It has seen too few pictures to say "none of these".').className = "quiet";
+  add(box, "p", name).className = "quiet";
 }
 
 let turn = Promise.resolve();
@@ -47,12 +50,12 @@ function take(pictures) {
     const card = document.createElement("article"), image = add(card, "img"), box = add(card, "div");
     answers.prepend(card);
     while (answers.children.length > 50) answers.lastChild.remove();
-    image.alt = picture.name || "";
+    image.alt = "";
     image.onload = () => URL.revokeObjectURL(image.src);
     image.onerror = () => image.remove();
     image.src = URL.createObjectURL(picture);
     add(box, "p", "...");
-    turn = turn.then(() => ask(picture)).then(answer => show(box, answer));
+    turn = turn.then(() => ask(picture)).then(answer => show(box, answer, picture.name));
   }
 }
 

@@ -163,9 +163,8 @@ def _hub(repo_id: str, api: Any) -> Iterator[Any]:
     except ValueError:  # says what is wrong
         raise
     except Exception as error:
-        reason = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0][:200]}"
         way_out = "check the network, the repository's name and your token (hf auth login)"
-        raise ValueError(f"{repo_id} cannot be reached ({reason}): {way_out}.") from error
+        raise ValueError(f"{repo_id} cannot be reached ({type(error).__name__}): {way_out}.") from error
 
 
 def upload(
@@ -175,16 +174,19 @@ def upload(
 
     `ValueError` for a repository of anything else, for a public one when it should be `private`, and where there is
     no way to the hub. `api`: an `HfApi`, or what stands in for it."""
-    with _hub(repo_id, api) as hub, tempfile.TemporaryDirectory() as folder:
-        address = hub.create_repo(repo_id, private=private, exist_ok=True)
-        there = hub.model_info(repo_id)
-        need(there.private or not private, f"{repo_id} is public: private=False shares it with everybody.")
-        files = {file.rfilename for file in there.siblings or []} - {".gitattributes"}
-        ours = there.library_name == "cmm_nb" or not files
-        need(ours, f"{repo_id} holds what this package did not write: choose another name.")
+    with tempfile.TemporaryDirectory() as folder:
         write(Path(folder, HUB_FILE))
         write_card(Path(folder, "README.md"), card)
-        hub.upload_folder(repo_id=repo_id, folder_path=folder, commit_message="Classifier and card")
+        with _hub(repo_id, api) as hub:
+            address = hub.create_repo(repo_id, private=private, exist_ok=True)
+            there = hub.model_info(repo_id)
+            need(
+                there.private or not private, f"{repo_id} is public: private=False shares it with everybody."
+            )
+            files = {file.rfilename for file in there.siblings or []} - {".gitattributes"}
+            ours = there.library_name == "cmm_nb" or not files
+            need(ours, f"{repo_id} holds what this package did not write: choose another name.")
+            hub.upload_folder(repo_id=repo_id, folder_path=folder, commit_message="Classifier and card")
     return str(address)
 
 

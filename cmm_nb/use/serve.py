@@ -22,7 +22,7 @@ from typing import Any
 
 from ..core import need, page_file, page_html
 from ..data.files import image_in
-from .card import title_of
+from .card import listed, title_of
 from .inputs import TOY
 
 # %% ../../nbs/use/69_serve.ipynb #47be190f
@@ -164,7 +164,7 @@ class PictureServer(ThreadingHTTPServer):
         self.clf, self.most_bytes, self.patience = clf, most_bytes, patience
         self.one_at_a_time, self.places = threading.Lock(), threading.Semaphore(32)
         toy = f" {TOY}" if clf.encoder_.name == "embedded" else ""
-        said = f"It knows {len(clf.classes_)} classes. Pictures stay on this machine.{toy}"
+        said = f"It knows {listed(clf.classes_.tolist(), 30)}. Pictures stay on this machine.{toy}"
         self.page = page_html("serve", dict(said=said, most=most_bytes), title_of(clf.classes_.tolist()))
         script = base64.b64encode(hashlib.sha256(page_file("serve.js").encode()).digest()).decode()
         self.fields = _FIELDS | {"Content-Security-Policy": _POLICY.format(script)}
