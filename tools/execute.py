@@ -51,8 +51,9 @@ WIDEST, COLOURS = 900, 96  # pixels of a committed picture, and its colours
 def shrunk(png: str, width: int) -> str:
     "A PNG picture (base64) at the width that it has on a page, in few colours."
     image = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
-    width = min(width, image.width, WIDEST)
-    image = image.resize((width, round(image.height * width / image.width)), Image.LANCZOS)
+    width = min(width, WIDEST)
+    if width < image.width:
+        image = image.resize((width, round(image.height * width / image.width)), Image.LANCZOS)
     file = io.BytesIO()
     image.quantize(COLOURS, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
     return base64.b64encode(file.getvalue()).decode()
