@@ -64,6 +64,8 @@ def still(output) -> list:
     data = output.get("data", {})
     if "image/png" in data:
         data["image/png"] = shrunk(data["image/png"], WIDEST)
+    if "text/html" in data:  # links to rows that only a page has
+        data["text/html"] = re.sub(r'<a[^>]* href="#rows"[^>]*>(.*?)</a>', r"\1", data["text/html"])
     pictures = FIGURE.findall(data.get("text/html", ""))
     if not pictures:
         return [output]
