@@ -6,6 +6,7 @@ own, without optional data; the report finds the ledger of `cmm batch offline` t
 with other parameters, which stand in a cell of it, keeps that output unless it is named."""
 
 import base64
+import copy
 import io
 import json
 import os
@@ -21,7 +22,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from PIL import Image
-from style import notebooks
+from style import LARGEST_STUDY, notebooks
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -45,39 +46,56 @@ class Client(NotebookClient):
 FIGURE = re.compile(
     r'<img src="data:image/png;base64,([^"]+)" width="(\d+)"[^>]*><figcaption>(.*?)</figcaption>', re.S
 )
-WIDEST, COLOURS = 900, 96  # pixels of a committed picture, and its colours
+SIZES = ((900, 96), (720, 64), (560, 48), (440, 32))  # width in pixels and colours of pictures, tried in turn
 
 
-def shrunk(png: str, width: int) -> str:
-    "A PNG picture (base64) at the width that it has on a page, in few colours."
+def shrunk(png: str, width: int, colours: int) -> str:
+    "A PNG picture (base64) at most `width` pixels wide, in few colours."
     image = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
-    width = min(width, WIDEST)
     if width < image.width:
         image = image.resize((width, round(image.height * width / image.width)), Image.LANCZOS)
+    few = image.quantize(colours, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     file = io.BytesIO()
-    image.quantize(COLOURS, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+    few.save(file, "PNG", optimize=True)
     return base64.b64encode(file.getvalue()).decode()
 
 
-def still(output) -> list:
-    "An output as it is committed: small, and pictures inside HTML, which GitHub does not show, on their own."
+def picture(png: str, text: str, width: int, colours: int):
+    data = {"image/png": shrunk(png, width, colours), "text/plain": text}
+    return nbformat.v4.new_output("display_data", data)
+
+
+def still(output, width: int, colours: int) -> list:
+    "An output as it is committed: small, without what a page folds away, pictures inside HTML on their own."
     data = output.get("data", {})
+    if output.get("name") == "stderr":  # progress bars
+        return []
     if "image/png" in data:
-        data["image/png"] = shrunk(data["image/png"], WIDEST)
-    if "text/html" in data:  # links to rows that only a page has
-        data["text/html"] = re.sub(r'<a[^>]* href="#rows"[^>]*>(.*?)</a>', r"\1", data["text/html"])
-    pictures = FIGURE.findall(data.get("text/html", ""))
-    if not pictures:
+        return [picture(data["image/png"], data["text/plain"], width, colours)]
+    if "text/html" not in data:
         return [output]
-    shown = []
-    for png, width, caption in pictures:
+    page = re.sub(
+        r'<a[^>]* href="#rows"[^>]*>(.*?)</a>', r"\1", data["text/html"]
+    )  # rows that only a page has
+    if page.startswith('<details class="fold"'):
+        return []
+    pictures = []
+    for png, of_page, caption in FIGURE.findall(page):  # GitHub shows none inside HTML
         words = unescape(re.sub(r"<[^>]+>", "", caption))
-        data = {"image/png": shrunk(png, int(width)), "text/plain": words}
-        shown += [
-            nbformat.v4.new_output("stream", text=f"{words}\n"),
-            nbformat.v4.new_output("display_data", data),
-        ]
-    return shown
+        pictures.append(nbformat.v4.new_output("stream", text=f"{words}\n"))
+        pictures.append(picture(png, words, min(width, int(of_page)), colours))
+    return pictures or [nbformat.from_dict(output | dict(data=data | {"text/html": page}))]
+
+
+def small(nb):
+    "The notebook with outputs for all to see, as large as a study may be."
+    for size in SIZES:
+        found = copy.deepcopy(nb)
+        for cell in (cell for cell in found.cells if cell.cell_type == "code"):
+            cell.outputs = [one for output in cell.outputs for one in still(output, *size)]
+        if len(nbformat.writes(found).encode()) < LARGEST_STUDY - 5000:
+            break
+    return found
 
 
 def execute(path: Path, folder: Path | None = None, env: dict | None = None) -> None:
@@ -86,10 +104,7 @@ def execute(path: Path, folder: Path | None = None, env: dict | None = None) -> 
     place = str(folder or path.parent)
     client = Client(nb, timeout=1200, kernel_name="python3", resources={"metadata": {"path": place}})
     client.execute(env=env or dict(os.environ))
-    if folder:
-        for cell in (cell for cell in nb.cells if cell.cell_type == "code"):
-            said = [output for output in cell.outputs if output.get("name") != "stderr"]  # progress bars
-            cell.outputs = [one for output in said for one in still(output)]
+    nb = small(nb) if folder else nb
     nb, _ = CoalesceStreamsPreprocessor().preprocess(nb, {})
     nbformat.write(nb, path)
 
