@@ -53,7 +53,7 @@ lab: install ## JupyterLab on the notebooks
 docs: install ## every notebook as an HTML page in _docs/, and the API reference
 	$(BIN)/python tools/docs.py
 
-notebooks: install ## execute all lessons in place and refresh what is generated from them
+notebooks: install ## execute all notebooks but the wall in place and refresh what is generated from them
 	$(BIN)/python tools/execute.py
 	$(MAKE) sync
 

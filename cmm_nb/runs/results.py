@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['SWEEP', 'TRAINED_ON_VALIDATION', 'SAW_MARKS', 'identity', 'run_stamp', 'save_answers', 'save_spaces', 'row_name',
            'result_row', 'variants', 'result_rows', 'note_failure', 'deep_rows', 'fit_each', 'write_rows', 'read_rows',
-           'records', 'mean_std', 'summarise', 'table', 'gains', 'format_table', 'paired_differences', 'mean_ranks']
+           'records', 'mean_std', 'mean_interval', 'summarise', 'table', 'gains', 'format_table', 'paired_differences',
+           'mean_ranks']
 
 # %% ../../nbs/runs/50_results.ipynb #58bcdf83
 import json
@@ -287,6 +288,14 @@ def mean_std(values: Sequence[float]) -> tuple[float, float, int]:
     return float(np.mean(values)), float(std), len(values)
 
 
+def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float]:
+    "Mean and half the width of Student's interval for it; NaN for the half of a single value."
+    from scipy.stats import t as student
+
+    mean, std, n = mean_std(values)
+    return mean, float(student.ppf((1 + level) / 2, n - 1)) * std / n**0.5 if n > 1 else float("nan")
+
+
 def summarise(
     rows: Sequence[dict], value: str = "accuracy"
 ) -> dict[str, dict[int, tuple[float, float, int]]]:
@@ -364,17 +373,12 @@ def paired_differences(
 
 def _interval(difference: dict[tuple, float], level: float) -> dict[str, float]:
     "Mean and Student's interval over (data set, seed) of differences by (data set, seed, shots)."
-    from scipy.stats import t as student
-
     units: dict[tuple, list[float]] = {}
     for (dataset, seed, _), value in difference.items():
         units.setdefault((dataset, seed), []).append(value)
-    means = np.array([np.mean(values) for values in units.values()])
-    n, mean, half = len(means), float(means.mean()), float("nan")
-    if n > 1:
-        half = float(student.ppf((1 + level) / 2, n - 1) * means.std(ddof=1) / n**0.5)
+    mean, half = mean_interval([float(np.mean(values)) for values in units.values()], level)
     wins = float(np.mean([value > 0 for value in difference.values()]))
-    return dict(mean=mean, low=mean - half, high=mean + half, wins=wins, n=n)
+    return dict(mean=mean, low=mean - half, high=mean + half, wins=wins, n=len(units))
 
 # %% ../../nbs/runs/50_results.ipynb #d2b4ea47
 def mean_ranks(
