@@ -5,18 +5,17 @@
 # %% auto #0
 __all__ = ['knn_logits', 'build_knn', 'cache_scores', 'cache_cosines', 'summed_by_class', 'vote_scores', 'tip_logits',
            'build_tip', 'train_tip', 'ape_logits', 'build_ape', 'apet_logits', 'train_apet', 'proker_logits',
-           'conjugate_gradients', 'build_proker']
+           'build_proker']
 
 # %% ../../nbs/baselines/32_caches.ipynb #60ac9fb5
 import itertools
-from typing import Callable
+from typing import Callable, Iterator
 
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize, one_hot
 
 from .side_by_side import Batch, Settings, adamw, many_scores, mean_ce, per_cell, side_by_side
-from ..core import need
 from cmm_nb.model.choice import (
     Candidates,
     State,
@@ -328,12 +327,6 @@ def _centred(x: Tensor) -> Tensor:
     return x - x.mean(-1, keepdim=True)
 
 
-def _ridge(K: Tensor, lam, residual: Tensor) -> Tensor:
-    "(K + lam I)^-1 residual (N, C); adds lam to K in place: an identity would be as large as K."
-    K.diagonal().add_(lam)
-    return torch.linalg.solve(K, residual)
-
-
 def proker_logits(state: State, z: Tensor) -> Tensor:
     "f0 plus the kernel's correction, in the units of CLIP's logits."
     cosines = cache_cosines(state["keys"], z)
@@ -342,88 +335,52 @@ def proker_logits(state: State, z: Tensor) -> Tensor:
     return clip_logits(state, z) + unit * correction
 
 # %% ../../nbs/baselines/32_caches.ipynb #cd13abe2
-_EXACT_ROWS = 12_288  # support rows up to which the kernel (N, N) is made and factored
+def _kernel(keys: Tensor, beta, lam) -> Tensor:
+    "k(K, K) + lam I (N, N) of keys (N, d): one table, made in place."
+    K = (keys @ keys.mT).sub_(1).mul_(beta).exp_()
+    K.diagonal().add_(lam)
+    return K
 
 
-def _kernel_product(keys: Tensor, beta, P: Tensor) -> Tensor:
-    "k(K, K) P, from keys (N, d) and P (N, m), in blocks of rows."
-    blocks = keys.split(rows_at_once(len(keys)))
-    return torch.cat([cache_scores(block @ keys.mT, P, beta) for block in blocks])
-
-
-def conjugate_gradients(
-    product: Callable, right: Tensor, tolerance: float = 1e-3, most: int = 50
-) -> tuple[Tensor, int]:
-    "Solution (N, m) of product(x) = right, a positive definite system for each column, and the steps it took."
-    x, residual, direction = torch.zeros_like(right), right.clone(), right.clone()
-    square = (residual**2).sum(0)
-    goal, tiny = tolerance**2 * square, torch.finfo(right.dtype).tiny
-    for step in range(most):
-        if (square <= goal).all():
-            return x, step
-        moved = product(direction)
-        length = square / (direction * moved).sum(0).clamp_min(tiny)
-        x.addcmul_(length, direction)
-        residual.addcmul_(length, moved, value=-1)
-        before, square = square, (residual**2).sum(0)
-        direction = direction.mul_(square / before.clamp_min(tiny)).add_(residual)
-    return x, most
-
-
-def _coefficients(keys: Tensor, among: Tensor | None, beta, lam, right: Tensor) -> Tensor:
-    "(k(K, K) + lam I)^-1 right (N, m), from the cosines `among` the keys, or without them in blocks."
-    if among is not None:
-        return _ridge((-beta * (1 - among)).exp(), lam, right)
-    return conjugate_gradients(lambda P: _kernel_product(keys, beta, P).add_(P * lam), right)[0]
-
-
-def _among(keys: Tensor) -> Tensor | None:
-    "Cosines (N, N) of the keys, or None where they are too many."
-    return keys @ keys.mT if len(keys) <= _EXACT_ROWS else None
+def _coefficients(keys: Tensor, beta, lam, right: Tensor) -> Tensor:
+    "(k(K, K) + lam I)^-1 right (N, m), by a Cholesky factor in the place of the kernel."
+    K, failed = _kernel(keys, beta, lam), torch.zeros((), dtype=torch.int32, device=keys.device)
+    torch.linalg.cholesky_ex(K.mT, out=(K.mT, failed))  # column by column, as it is computed: no copy
+    if failed:
+        del K
+        return torch.linalg.solve(_kernel(keys, beta, lam), right)
+    half = torch.linalg.solve_triangular(K.mT, right, upper=False)
+    return torch.linalg.solve_triangular(K, half, upper=True)
 
 
 def _proker_finish(state: State) -> State:
     keys, values = state["keys"], state["values"]
     answer = _centred(keys @ state["T0"].mT)
     residual = _centred(values) - state["kappa"] * answer
-    return dict(coef=_coefficients(keys, _among(keys), state["beta"], state["lam"], residual))
+    return dict(coef=_coefficients(keys, state["beta"], state["lam"], residual))
 
 # %% ../../nbs/baselines/32_caches.ipynb #499828ea
-_MOST_WORK = 6e13  # operations: about ten minutes of two cores
-_STEPS = 50 * (9 + 1)  # of the search and of the fit
+_FULL_SEARCH_ROWS = 12_288  # support rows up to which all 90 pairs are solved: 15 minutes of two cores
 
 
-def _affordable(X: Tensor, n_classes: int) -> None:
-    "`ValueError` for a kernel that is too large to factor and too much work for a CPU."
-    N, d = X.shape
-    work = _STEPS * 2 * N**2 * (d + 2 * n_classes)
-    need(
-        N <= _EXACT_ROWS or X.is_cuda or work <= _MOST_WORK,
-        f"proker with {N:,} support rows needs kernels of {4 * N**2 / 2**30:.1f} GiB each, four at a time, or about "
-        f"{work / _MOST_WORK / 6:.0f} hours on a CPU: take fewer shots, a GPU, or another method, such as tip-adapter.",
-    )
-
-
-def _coarse(search: dict) -> dict:
-    "Every third beta and lambda."
-    return search | dict(beta=search["beta"][1::3], lam=search["lam"][1::3])
+def _pairs(search: dict, rows: int) -> Iterator[tuple[float, float]]:
+    "The pairs of beta and lambda that are tried: every third of each for many rows."
+    few = slice(None) if rows <= _FULL_SEARCH_ROWS else slice(1, None, 3)
+    return itertools.product(search["beta"][few], search["lam"][few])
 
 
 def _proker_note(task: Task) -> dict[str, str]:
-    if len(task.X) <= _EXACT_ROWS:
-        return {}
-    return dict(solver="conjugate gradients in blocks of rows; beta and lam out of 3 x 3")
+    return {} if len(task.X) <= _FULL_SEARCH_ROWS else dict(coarse="beta and lam out of 3 x 3")
 
 # %% ../../nbs/baselines/32_caches.ipynb #01a31e88
 def _proker_cells(state: State, z: Tensor, search) -> Candidates:
     keys, values, scale = state["keys"], state["values"], state["scale"]
-    among, to_keys, clip = _among(keys), cache_cosines(keys, z), clip_logits(state, z)
-    search = dict(search) if among is not None else _coarse(search)
+    to_keys, clip = cache_cosines(keys, z), clip_logits(state, z)
     answer = _centred(keys @ state["T0"].mT)
     targets = torch.cat([_centred(values), answer], 1)
     kappas = torch.tensor(search["kappa"], dtype=z.dtype, device=z.device).view(-1, 1, 1)
-    for beta, lam in itertools.product(search["beta"], search["lam"]):
-        coefficients = _coefficients(keys, among, beta, lam, targets)
+    for beta, lam in _pairs(search, len(keys)):
+        coefficients = _coefficients(keys, beta, lam, targets)
         from_labels, from_clip = cache_scores(to_keys, coefficients, beta).split(values.shape[1], 1)
         cells = [dict(beta=beta, lam=lam, kappa=kappa) for kappa in search["kappa"]]
         yield cells, clip - scale * from_clip + scale / kappas * from_labels
@@ -440,7 +397,7 @@ def _proker_cells(state: State, z: Tensor, search) -> Candidates:
     ),
     default=dict(beta=2.0, lam=0.3, kappa=10.0),
     deviation="kappa is searched, and classes are centred; the public code adds raw cosines (kappa 1); above 12,288 "
-    "rows conjugate gradients and a coarse search",
+    "rows a coarse search",
     frame=closed_form,
     formula=proker_logits,
     cells=_proker_cells,
@@ -449,5 +406,4 @@ def _proker_cells(state: State, z: Tensor, search) -> Candidates:
 )
 def build_proker(task: Task, X: Tensor, y: Tensor) -> State:
     "Proximal kernel ridge regression (Bendou et al. 2025), closed form."
-    _affordable(X, task.n_classes)
     return _cache(task, X, y)
