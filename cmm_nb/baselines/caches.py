@@ -353,12 +353,14 @@ def _kernel(keys: Tensor, beta, lam) -> Tensor:
 
 
 def _coefficients(keys: Tensor, beta, lam, right: Tensor) -> Tensor:
-    "(k(K, K) + lam I)^-1 right (N, m), by a Cholesky factor in the place of the kernel."
+    "(k(K, K) + lam I)^-1 right (N, m), by a factor in the place of the kernel, Cholesky's or else LU."
     K, failed = _kernel(keys, beta, lam), torch.zeros((), dtype=torch.int32, device=keys.device)
     torch.linalg.cholesky_ex(K.mT, out=(K.mT, failed))  # column by column, as it is computed: no copy
     if failed:
         del K
-        return torch.linalg.solve(_kernel(keys, beta, lam), right)
+        K, order = _kernel(keys, beta, lam), failed.new_zeros(len(keys))
+        torch.linalg.lu_factor_ex(K.mT, out=(K.mT, order, failed))
+        return torch.linalg.lu_solve(K.mT, order, right)
     half = torch.linalg.solve_triangular(K.mT, right, upper=False)
     return torch.linalg.solve_triangular(K, half, upper=True)
 
