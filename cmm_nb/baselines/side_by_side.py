@@ -156,8 +156,8 @@ def per_cell(x: Tensor, B: int) -> Tensor:
 
 # %% ../../nbs/baselines/31_side_by_side.ipynb #6616c86f
 _TOGETHER = (
-    2**27
-)  # numbers of rows x (rows + classes + width) side by side: 0.5 GiB, some eight times with gradients
+    2**25
+)  # numbers of rows x (rows + classes + width) at once: 128 MiB, and several times that in training
 
 
 def cells_at_once(task: Task) -> int:
@@ -200,9 +200,13 @@ class _SideBySide:
 
     def states(self, group: Sequence[Task], cells: Sequence[Sequence[dict]]) -> Sequence[Iterable[State]]:
         "Train B settings for each of R tasks of one size: R times B states, in turn where all are too many at once."
-        most = 1 if self.mini else cells_at_once(group[0])
-        if len(group) * len(cells[0]) > most:
+        B, most = len(cells[0]), 1 if self.mini else cells_at_once(group[0])
+        if B > most:
             return [self.in_turn(task, own, most) for task, own in zip(group, cells)]
+        few = most // B
+        if len(group) > few:
+            parts = [(group[k : k + few], cells[k : k + few]) for k in range(0, len(group), few)]
+            return [states for some, own in parts for states in self.states(some, own)]
         work = len(cells[0]) * sum(task.X.numel() for task in group)
         with few_threads(work, 4e6):
             batch = replace(batch_of(group), mini=self.mini)
