@@ -155,9 +155,7 @@ def per_cell(x: Tensor, B: int) -> Tensor:
     return x[:, None].expand(-1, B, *x.shape[1:])
 
 # %% ../../nbs/baselines/31_side_by_side.ipynb #6616c86f
-_TOGETHER = (
-    2**25
-)  # numbers of rows x (rows + classes + width) at once: 128 MiB, and several times that in training
+_TOGETHER = 2**25  # numbers of rows x (rows + classes + width) side by side: 128 MiB
 
 
 def cells_at_once(task: Task) -> int:
