@@ -1,7 +1,7 @@
 """Execute teaching notebooks in place, in order: tools/execute.py [NAME ...] (default: all but the studies).
 
 NAME is a notebook's stem, with or without its number. Cells with a test flag of settings.ini (slow, weights,
-cuda, notest) are left out and keep the output they have."""
+cuda, notest) are left out and keep the output they have, and so do cells that skip for want of optional data."""
 
 import os
 import re
@@ -30,7 +30,13 @@ class Client(NotebookClient):
 
     async def async_execute_cell(self, cell, *args, **kwargs):
         directives = set(re.findall(r"^#\|\s*([\w-]+)", cell.source, re.M))
-        return cell if directives & self.skip else await super().async_execute_cell(cell, *args, **kwargs)
+        if directives & self.skip:
+            return cell
+        kept = cell.get("outputs", [])
+        cell = await super().async_execute_cell(cell, *args, **kwargs)
+        if kept and any(output.get("text", "").startswith("Skipped: ") for output in cell.get("outputs", [])):
+            cell.outputs = kept
+        return cell
 
 
 def execute(path: Path) -> None:
