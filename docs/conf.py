@@ -20,7 +20,6 @@ myst_enable_extensions = ["dollarmath", "deflist"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"  # outputs are those in the notebooks
 nb_render_markdown_format = "myst"
-nb_merge_streams = True
 nb_ipywidgets_js = {}
 suppress_warnings = ["mystnb.mime_priority"]
 
