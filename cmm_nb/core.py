@@ -267,10 +267,8 @@ def may_write(path, ours: Callable[[Path], bool], force: bool = False) -> Path:
     nearest = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
     short = all(len(os.fsencode(part)) < 240 for part in path.parts)
     open_folder = os.path.isdir(nearest) and os.access(nearest, os.W_OK)
-    need(
-        short and open_folder and not os.path.isdir(path),
-        f"{path} cannot be written: choose a folder where you may write.",
-    )
+    need(not os.path.isdir(path), f"{path} cannot be written: it is a folder; name a file in it.")
+    need(short and open_folder, f"{path} cannot be written: choose a folder where you may write.")
     if os.path.lexists(path):
         need(os.path.isfile(path), f"{path} is no ordinary file: choose another name.")
         need(

@@ -503,8 +503,19 @@ def _listed_name(name: str) -> str:
     return model if asked == "gelu" else name
 
 
+def _holds_weights(file: str) -> bool:
+    "Does the file begin as those of weights do: safetensors, a zip of torch's, or an old pickle of torch's?"
+    with open(file, "rb") as content:
+        head = content.read(9)
+    return head[8:] == b"{" or head.startswith((b"PK", b"\x80\x02"))
+
+
 def _check_file(name: str, file: str) -> None:
-    "`ValueError` for OpenAI's weights of another model, and for a file whose activation nobody has named."
+    "`ValueError` for a file of another kind, OpenAI's weights of another model, and where nobody named the activation."
+    need(
+        _holds_weights(file),
+        f"{file} does not hold weights for {name}: give its .safetensors, .pt or .bin file.",
+    )
     model, asked = activation_of(name)
     of = openai_model(file)
     need(of in (None, model), f"{file} is OpenAI's {of}, not {name}: ask for {of}.")

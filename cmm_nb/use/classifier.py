@@ -20,12 +20,26 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..clip.encoders import Encoder
 from ..clip.prototypes import text_prototypes
-from ..core import l2norm, need, reading
+from ..core import l2norm, need, pick_device, reading
 from ..data.files import open_image
+from ..data.splits import is_copy
 from ..gap.explore import Explorer, explore
 from ..metrics import log_softmax
 from ..model.folds import image_prototypes
 from ..model.methods import METHODS, fit_many
+from cmm_nb.model.multilabel import (
+    BACKGROUND,
+    check_both_sides,
+    choose_thresholds,
+    known_labels,
+    label_report,
+    log_odds,
+    merge_copies,
+    read_labels,
+    rest_texts,
+    side_by_side,
+    two_class_tasks,
+)
 from ..model.suggest import suggest_rows
 from ..model.tasks import make_task
 from ..runs.notebooks import Markup
@@ -33,6 +47,7 @@ from cmm_nb.use.calibration import (
     check_false_alarm,
     fit_temperature,
     hold_out,
+    join_held,
     known_score,
     strangeness,
     top_unit,
@@ -129,6 +144,8 @@ def _header(c: "CMMClassifier") -> dict[str, Any]:
 def _tensors(c: "CMMClassifier") -> dict[str, np.ndarray]:
     held = {f"held.{name}": v for name, v in (c.held_ or {}).items()}
     kept = dict(support=c.support_, support_class=c.support_class_, prototypes=c.prototypes_)
+    if c.multilabel:
+        kept |= dict(thresholds=c.thresholds_)
     return fitted_state(c.fitted_) | held | kept
 
 # %% ../../nbs/use/67_classifier.ipynb #fa97f5d4
@@ -146,8 +163,9 @@ def _params(header: Mapping) -> dict[str, Any]:
 def _learned(header: Mapping, tensors: Mapping[str, np.ndarray], device: str) -> dict[str, Any]:
     "The attributes that `fit` would have set, but for the encoder."
     width = tensors["support"].shape[1]
-    columns = {"feature_names_in_": np.array(header["columns"], dtype=object)} if header["columns"] else {}
-    return columns | dict(
+    own = {"feature_names_in_": np.array(header["columns"], dtype=object)} if header["columns"] else {}
+    own |= {"thresholds_": tensors["thresholds"]} if "thresholds" in tensors else {}
+    return own | dict(
         classes_=np.array(header["classes"], dtype=header["kind"] or object),
         templates_=header["templates"],
         temperature_=header["temperature"],
@@ -174,6 +192,11 @@ def _warn(lines: Sequence[str]) -> None:
         warnings.warn(line, stacklevel=4)
 
 
+def _one_number(number: np.ndarray) -> np.ndarray:
+    "A class number (n,) for each picture; of a table of several labels (n, C) the first."
+    return number if number.ndim == 1 else number.argmax(1)
+
+
 class CMMClassifier(ClassifierMixin, BaseEstimator):
     """A few-shot image classifier on CLIP features, in the manner of scikit-learn.
 
@@ -183,7 +206,8 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
     `method`, `settings`: one of `METHODS` and what it takes. `templates`: a set's name, a sentence with {}, a list,
     or a .txt file. `class_names`: words for the labels. `logit_scale`: default the encoder's, 100 for features.
     `calibrate`: fit the temperature and keep scores on held-out support images. `false_alarm`: share of known
-    pictures that may be called unknown. `cache`: folder for features."""
+    pictures that may be called unknown. `cache`: folder for features. `multilabel`: a picture may have several labels
+    or none, each with a probability of its own; y is a list of labels for each, or a table (n, C) of 0 and 1."""
 
     encoder_: Encoder | None
 
@@ -202,6 +226,7 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         device: str = "cpu",
         cache: str | None = None,
         progress: bool = False,
+        multilabel: bool = False,
     ):
         self.encoder = encoder
         self.pretrained = pretrained
@@ -216,6 +241,7 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         self.device = device
         self.cache = cache
         self.progress = progress
+        self.multilabel = multilabel
 
     # Learning
 
@@ -237,11 +263,15 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         images or features without labels, for methods that learn from them too; copies of labelled ones do not count.
         Returns self; raises `ValueError` for whatever does not fit together."""
         METHODS.canonical(self.method)
-        X, y = sort_input(X, y, labelled=True)
+        need(
+            not self.multilabel or (X_val is None and unlabelled is None),
+            "multilabel=True learns from labelled pictures alone: leave X_val and unlabelled out.",
+        )
+        X, y = self._read(X, y)
         check_false_alarm(self.false_alarm)
         templates = self._check_pictures(X, y, text_features) if isinstance(X, Pictures) else None
         rows = self._first_rows(X)
-        classes, number = sort_labels(y, len(rows))
+        classes, number = self._classes(y, len(rows))
         self.templates_ = templates
         text = self._text(classes, text_features)
         check_embeddings(rows, text, classes, read=isinstance(X, Pictures))
@@ -260,26 +290,78 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         `classes_`). `classes`: only checked, as in scikit-learn. Returns self; raises `ValueError` as `fit` does."""
         if not hasattr(self, "fitted_"):
             return self.fit(X, y, text_features, unlabelled=unlabelled)
-        X, y = sort_input(X, y, labelled=True)
+        X, y = self._read(X, y)
+        given = sum(y, []) if self.multilabel else y
         need(
-            classes is None or set(np.unique(y).tolist()) <= set(np.asarray(classes).tolist()),
+            classes is None or set(np.unique(given).tolist()) <= set(np.asarray(classes).tolist()),
             "y holds labels that are not in classes.",
         )
         need(
             isinstance(X, Pictures) or not self.sources_,
             "This classifier was fitted on pictures: add pictures, not features.",
         )
-        labels = label_vector(y, len(X))
+        new, number = self._joined(y, len(X))
         if isinstance(X, Pictures):
-            _warn(data_report(X, *np.unique(labels, return_inverse=True)[::-1]))
+            _warn(data_report(X, _one_number(number)[len(self.support_) :], new))
         rows = self._rows(X, support=True)
-        all_labels = join_labels(self.classes_[self.support_class_], labels)
-        new, number = np.unique(all_labels, return_inverse=True)
+
         text = self._text(new, more_text(self.classes_, self.text_, text_features))
-        sources = self.sources_ + X.paths if self.sources_ else None
+        fresh = self._fresh(X, rows, number)
+        kept = np.flatnonzero(np.r_[np.ones(len(self.support_), dtype=bool), fresh])
+        sources = [(self.sources_ + X.paths)[i] for i in kept] if self.sources_ else None
         if unlabelled is not None:
             self.pool_ = self._unlabelled_rows(unlabelled)
-        return self._learn(np.concatenate([self.support_, rows]), number, new, text, sources)
+        return self._learn(np.concatenate([self.support_, rows[fresh]]), number[kept], new, text, sources)
+
+    def _fresh(self, X: Any, rows: np.ndarray, number: np.ndarray) -> np.ndarray:
+        "Which of the new rows (n,) to add: no picture twice; `ValueError` for one that has another label already."
+        if self.multilabel or not isinstance(X, Pictures):
+            return np.ones(len(rows), dtype=bool)
+        known, n = is_copy(l2norm(rows), l2norm(self.support_)), len(self.support_)
+        first = cosines(rows[known], self.support_).argmax(1)
+        for i, j in zip(np.flatnonzero(known).tolist(), first.tolist()):
+            old, new = self.sources_[j], X.name(i)
+            need(
+                number[n + i] == number[j],
+                f"{new} is the picture {old}, which has another label: keep one of them.",
+            )
+        if known.any():
+            _warn([f"{known.sum()} of {len(rows)} pictures were learned from before: they are left out"])
+        return ~known
+
+    def _read(self, X: Any, y: Any) -> tuple[Any, Any]:
+        "Labelled input as `sort_input` gives it; with several labels, each picture once and a list of labels for it."
+        X, y = sort_input(X, y, labelled=True)
+        if not self.multilabel:
+            return X, y
+        classes, has = read_labels(y, len(X))
+        if isinstance(X, Pictures):
+            kept, has = merge_copies(X.hashes(), has)
+            X = Pictures([X.items[i] for i in kept], X.notes)
+        empty = [label for label, count in zip(classes.tolist(), has.sum(0).tolist()) if not count]
+        need(not empty, f"No picture has the label {empty[:1]}: leave it out, or label one.")
+        return X, [classes[mine].tolist() for mine in has]
+
+    def _classes(self, y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
+        "Classes (C,) and numbers (n,); with several labels, a table (n, C) of who has which."
+        if not self.multilabel:
+            return sort_labels(y, n)
+        classes, has = read_labels(y, n)
+        check_both_sides(classes, has)
+        return classes, has.astype(np.int64)
+
+    def _joined(self, y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
+        "Classes and numbers, or the table, of the support pictures and of n new ones with labels y."
+        if self.multilabel:
+            return self._classes(self._support_labels() + y, len(self.support_) + n)
+        labels = join_labels(self.classes_[self.support_class_], label_vector(y, n))
+        return np.unique(labels, return_inverse=True)
+
+    def _support_labels(self) -> list:
+        "The label of each support picture, or the list of its labels."
+        if not self.multilabel:
+            return self.classes_[self.support_class_].tolist()
+        return [self.classes_[mine].tolist() for mine in self.support_class_.astype(bool)]
 
     def _check_pictures(self, pictures: Pictures, y: Any, text_features: Any) -> list[str]:
         "The templates to read; complains of all that can be known before hours of encoding."
@@ -288,8 +370,8 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
             "text_features belong to features: with pictures the encoder reads the prompts itself.",
         )
         templates = read_templates(self.templates)
-        classes, number = sort_labels(y, len(pictures))
-        _warn(data_report(pictures, number, classes, self.class_names))
+        classes, number = self._classes(y, len(pictures))
+        _warn(data_report(pictures, _one_number(number), classes, self.class_names))
         return templates
 
     def _first_rows(self, X: Any) -> np.ndarray:
@@ -362,7 +444,8 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
 
     def _learn(self, rows, number, classes, text, sources, X_val=None, y_val=None) -> "CMMClassifier":
         "Fit the method and its calibration on rows (n, d), then set all learned attributes."
-        scale = self.logit_scale or (self.encoder_.logit_scale if self.encoder_ else 100.0)
+        if self.multilabel:
+            return self._learn_several(rows, number, classes, text, sources)
         prototypes = image_prototypes(rows, number, len(classes)) if text is None else text
         task = make_task(
             rows,
@@ -370,7 +453,7 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
             prototypes,
             X_val,
             y_val,
-            scale,
+            self._scale(),
             seed=self._seed(),
             device=self.device,
             pictures=same_pictures(rows),
@@ -386,6 +469,41 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         self.support_, self.support_class_ = rows, number
         return self
 
+    def _scale(self) -> float:
+        return self.logit_scale or (self.encoder_.logit_scale if self.encoder_ else 100.0)
+
+    def _learn_several(self, rows, has, classes, text, sources) -> "CMMClassifier":
+        "As `_learn`, with a problem of two classes for each label (`cmm_nb.model.multilabel`); `has` (n, C)."
+        rest = None
+        if text is not None:
+            seen = text_prototypes(self.encoder_, BACKGROUND, self.templates_) if self.templates_ else None
+            rest = rest_texts(l2norm(text), seen)
+        how = dict(seed=self._seed(), device=self.device, pictures=same_pictures(rows))
+        tasks = two_class_tasks(rows, has.astype(bool), text, rest, self._scale(), **how)
+        fits = fit_many(self.method, tasks, **(self.settings or {}))
+        prototypes = np.stack([task.T0[0].cpu().numpy() for task in tasks])
+        fitted = side_by_side(fits, prototypes)
+        held, label = join_held([hold_out(*pair) for pair in zip(fits, tasks)] if self.calibrate else [])
+        self.temperature_, self.unit_, self.held_ = fit_temperature(held), 1.0, None
+        self.fitted_, self.prototypes_ = fitted, prototypes
+        self.classes_, self.text_, self.sources_ = classes, text, sources
+        self.support_, self.support_class_ = rows, has
+        if held is not None:
+            odds = log_odds(held.logits)
+            sure, said = self._probabilities(odds), held_summary(held, self.temperature_)
+            self.held_ = said | dict(answer=label, score=odds, sure=sure)
+        p, judged = self._judged()
+        self.thresholds_ = choose_thresholds(p, has.astype(bool), judged)
+        return self
+
+    def _judged(self) -> tuple[np.ndarray, np.ndarray]:
+        "Of each support picture and label, the probability (n, C) when held out, and whether it was."
+        p, judged = np.zeros(self.support_class_.shape), np.zeros(self.support_class_.shape, dtype=bool)
+        if self.held_:
+            at = self.held_["row"], self.held_["answer"]
+            p[at], judged[at] = self.held_["sure"], True
+        return p, judged
+
     # Answering
 
     def logits(self, X: Any) -> np.ndarray:
@@ -398,24 +516,37 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
     def decision_function(self, X: Any) -> np.ndarray:
         "Logits (n, C); for two classes the difference (n,), as in scikit-learn."
         S = self.logits(X)
-        return S if S.shape[1] > 2 else S[:, 1] - S[:, 0]
+        return S if self.multilabel or S.shape[1] > 2 else S[:, 1] - S[:, 0]
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        "Calibrated probabilities (n, C): softmax of the logits over `temperature_`."
+        "Calibrated probabilities (n, C): softmax of the logits over `temperature_`; of several labels, each by itself."
         return self._probabilities(self.logits(X))
 
     def _probabilities(self, S: np.ndarray) -> np.ndarray:
-        return np.exp(log_softmax(np.asarray(S, dtype=np.float64) / self.temperature_))
+        S = np.asarray(S, dtype=np.float64) / self.temperature_
+        return np.exp(-np.logaddexp(0, -S)) if self.multilabel else np.exp(log_softmax(S))
 
     def predict(self, X: Any) -> np.ndarray:
-        "Labels (n,): the class with the largest logit."
+        "Labels (n,): the class with the largest logit. With `multilabel` a table (n, C) of 0 and 1, see `thresholds_`."
         S = self.logits(X)
+        if self.multilabel:
+            return self._said(S).astype(np.int64)
         return self.classes_[S.argmax(1)]
 
+    def _said(self, S: np.ndarray) -> np.ndarray:
+        "Which labels apply (n, C), from log odds S (n, C)."
+        return self._probabilities(S) >= self.thresholds_
+
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        "Accuracy; the labels of a folder of class folders or of a table are its own."
+        """Accuracy; the labels of a folder of class folders or of a table are its own.
+
+        With `multilabel` a picture counts as right when all its labels are, as in scikit-learn; see `report`, too."""
         check_is_fitted(self, "fitted_")
-        X, y = sort_input(X, y, labelled=True)
+        X, y = self._read(X, y)
+        if self.multilabel:
+            right = (self.predict(X) == known_labels(y, len(y), self.classes_)).all(1)
+            return float(np.average(right, weights=sample_weight))
+
         need(y is not None, "Labels are missing: give y, or a folder of class folders.")
         check_known(y, self.classes_)
         return super().score(X, y, sample_weight)
@@ -423,7 +554,9 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
     def is_unknown(self, X: Any, false_alarm: float | None = None) -> np.ndarray:
         """True (n,) for pictures of no known class, at a false-alarm rate (default: the classifier's).
 
-        `ValueError` when too few images were held out to say."""
+        With `multilabel`: those that no label applies to. `ValueError` when too few images were held out to say."""
+        if self.multilabel:
+            return self._said(self.logits(X)).sum(1) == 0
         rate = self.false_alarm if false_alarm is None else false_alarm
         return unknown(known_score(self.logits(X), self.unit_), self._held_scores(), rate)
 
@@ -435,6 +568,10 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         need(top >= 1, f"top must be 1 or more, not {top}.")
         S = self.logits(X)
         likeliest = top_labels(self._probabilities(S), self.classes_.tolist(), top)
+        if self.multilabel:
+            said = [self.classes_[mine].tolist() for mine in self._said(S)]
+            return [Prediction(pairs, None, not labels, labels) for pairs, labels in zip(likeliest, said)]
+
         held = self._held_scores()
         if held is None:
             return [Prediction(pairs, None, None) for pairs in likeliest]
@@ -460,6 +597,11 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         X, _ = sort_input(X)
         rows = self._rows(X)
         chances = self._probabilities(self.fitted_.logits(rows))
+        if self.multilabel:  # as unsure as of the label that it is least sure of
+            nearest = np.abs(chances - 0.5).argmin(1)
+            chances = np.stack([chances[np.arange(len(rows)), nearest]] * 2, 1)
+            chances[:, 1] = 1 - chances[:, 0]
+
         chosen = suggest_rows(rows, chances, k, self.support_, self._seed())
         names = X.paths if isinstance(X, Pictures) else range(len(rows))
         return [(names[i], answer) for i, answer in zip(chosen, self.answers(rows[chosen]))]
@@ -472,8 +614,7 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         Each is (where it came from, label, cosine)."""
         check_is_fitted(self, "fitted_")
         names = self.sources_ or [f"row {i}" for i in range(len(self.support_))]
-        labels = self.classes_[self.support_class_].tolist()
-        return nearest_rows(self._rows(sort_input(X)[0]), self.support_, names, labels, k)
+        return nearest_rows(self._rows(sort_input(X)[0]), self.support_, names, self._support_labels(), k)
 
     def explain(self, image: Any, k: int = 4, top: int = 5) -> Any:
         """A figure (matplotlib): the picture, its `k` nearest support images with their cosines, and the `top`
@@ -492,6 +633,7 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         `ValueError` for a classifier of features, and where the page cannot be written."""
         check_is_fitted(self, "fitted_")
         need(self.sources_, "A page shows pictures: this classifier was fitted on features.")
+        need(not self.multilabel, "A page shows one label a picture: ask report and answers about several.")
         asked = self._answered()
         unsure = section(
             "Right, but least sure",
@@ -557,7 +699,7 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
 
         Of the support images and prototypes, or of other images X (with labels y, if known)."""
         check_is_fitted(self, "fitted_")
-        rows, number = self.support_, self.support_class_
+        rows, number = self.support_, None if self.multilabel else self.support_class_
         if X is not None:
             X, y = sort_input(X, y, labelled=_has_folders(X))
             rows, number = self._rows(X), None if y is None else class_numbers(y, self.classes_)
@@ -566,6 +708,10 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
     def explore(self, most: int = 2000) -> Explorer:
         "A page to look around in: the support images and the texts, before and after the learned map."
         check_is_fitted(self, "fitted_")
+        need(
+            not self.multilabel,
+            "The explorer shows one label a picture: ask report and answers about several.",
+        )
         names = [str(label) for label in self.classes_]
         files = self.sources_ or None
         thumbnails = [partial(open_image, name) for name in files] if files else None
@@ -581,11 +727,26 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
             most=most,
         )
 
-    def report(self) -> list[dict[str, Any]]:
+    def report(self, X: Any = None, y: Any = None) -> list[dict[str, Any]]:
         """Per class, the one with most to gain first: label, images, held_out (how many were judged), right (share
-        of them), confused_with (most frequent wrong answer)."""
+        of them), confused_with (most frequent wrong answer). With `multilabel`: see `label_report`. Of the support
+        images, held out in turn; or of other images X with labels y (or a folder of class folders)."""
         check_is_fitted(self, "fitted_")
+        if X is not None:
+            return self._report_of(*self._read(X, y))
+        if self.multilabel:
+            p, judged = self._judged()
+            return label_report(self.classes_, p, self.support_class_.astype(bool), judged, self.thresholds_)
         return class_report(self.classes_, self.support_class_, self.held_)
+
+    def _report_of(self, X: Any, y: Any) -> list[dict[str, Any]]:
+        if self.multilabel:
+            has = known_labels(y, len(y), self.classes_)
+            return label_report(
+                self.classes_, self.predict_proba(X), has, np.ones_like(has), self.thresholds_
+            )
+        held = dict(row=np.arange(len(y)), answer=self.logits(X).argmax(1))
+        return class_report(self.classes_, class_numbers(y, self.classes_), held)
 
     # Keeping
 
@@ -601,7 +762,8 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
 
         check_is_fitted(self, "fitted_")
         known = (self.fitted_, self.classes_, self.temperature_, self.support_, self.encoder_, self.sources_)
-        return write_onnx(path, *known, tower=tower)
+        thresholds = self.thresholds_ if self.multilabel else None
+        return write_onnx(path, *known, tower=tower, thresholds=thresholds)
 
     @classmethod
     def load(
@@ -614,6 +776,7 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         """The classifier that `save` wrote; `encoder`, `pretrained`: where its encoder lies here, if elsewhere.
 
         `ValueError` for a file or an encoder that does not fit."""
+        device = pick_device(device)
         header, tensors = read_model(path)
         check_classifier(header, tensors, path)
         with reading(path, "fit and save it again"):

@@ -323,6 +323,10 @@ _FIT_ARGUMENTS = (
         "labels from Label Studio (JSON, JSON-MIN or CSV) of the pictures below folder",
         metavar="FILE",
     ),
+    flag(
+        "--multilabel",
+        "a picture may have several labels: it lies in several class folders, or has several lines in the table",
+    ),
     arg("--names", "words for the folders' names: a JSON object, folder -> words", metavar="FILE.json"),
     arg(
         "--false-alarm",
@@ -343,7 +347,7 @@ def _labelled(args) -> tuple[Any, Any]:
         return args.folder, None
     from cmm_nb.use.label_studio import from_label_studio
 
-    return from_label_studio(args.labels, args.folder)
+    return from_label_studio(args.labels, args.folder, args.multilabel)
 
 
 @command("fit", "fit a classifier to a folder of class folders and save it", *_FIT_ARGUMENTS)
@@ -363,6 +367,7 @@ def fit(args) -> None:
         templates=args.templates,
         class_names=names,
         false_alarm=args.false_alarm,
+        multilabel=args.multilabel,
         device=args.device,
         progress=not args.quiet,
     )
@@ -382,6 +387,12 @@ def _print_record(report: list[dict]) -> None:
     judged = [row for row in report if row["held_out"]]
     if not judged:
         return
+    if "average_precision" in report[0]:
+        mean = sum(row["average_precision"] for row in judged) / len(judged)
+        least = f"{judged[0]['label']} ({judged[0]['average_precision']:.0%})"
+        print(f"mean average precision of {len(judged)} labels, held out in turn: {mean:.0%}; least {least}")
+        return
+
     n = sum(row["held_out"] for row in judged)
     right = sum(row["right"] * row["held_out"] for row in judged)
     worst = judged[0]
@@ -447,11 +458,12 @@ def _columns(top: int) -> list[str]:
 
 
 def _row(path, model: str, answer, top: int) -> list:
-    "A line of the table; `answer` is a `Prediction` or an error in words."
+    "A line of the table, of several labels those that apply; `answer` is a `Prediction` or an error in words."
     row = dict.fromkeys(_columns(top), "") | dict(path=path, model=model)
     if isinstance(answer, str):
         return [*(row | dict(error=answer)).values()]
-    for i, (label, probability) in enumerate(answer.top, 1):
+    pairs = answer.top if answer.labels is None else [pair for pair in answer.top if pair[0] in answer.labels]
+    for i, (label, probability) in enumerate(pairs, 1):
         row |= {f"label_{i}": label, f"probability_{i}": f"{probability:.6f}"}
     if answer.strangeness is not None:
         row["strangeness"] = f"{answer.strangeness:.4f}"
@@ -580,6 +592,7 @@ def _print_json(file, answer) -> None:
         found: dict = dict(error=answer)
     else:
         found = dict(top=answer.top, strangeness=answer.strangeness, unknown=answer.unknown)
+        found |= dict(labels=answer.labels) if answer.labels is not None else {}
     print(json.dumps(dict(path=str(file)) | found, ensure_ascii=False), flush=True)
 
 
@@ -740,6 +753,17 @@ def show(args) -> None:
     _tell(files, readable)
 
 # %% ../../nbs/use/72_cli.ipynb #5a1a3ffe
+def _print_labels(report: list[dict]) -> None:
+    "Average precision, precision and recall of each label, as they are in `label_report`."
+    judged = [row for row in report if row["held_out"]]
+    mean = sum(row["average_precision"] for row in judged) / max(1, len(judged))
+    print(f"mean average precision of {len(judged)} labels: {mean:.1%}")
+    for row in judged:
+        precision = "said of none" if row["precision"] is None else f"precision {row['precision']:.0%}"
+        found = f"average precision {row['average_precision']:.0%}, {precision}, recall {row['recall']:.0%}"
+        print(f"  {row['label']}: {found} (of {row['held_out']})")
+
+
 @command(
     "evaluate",
     "how a saved classifier answers labelled pictures: a folder of class folders",
@@ -757,6 +781,10 @@ def evaluate(args) -> None:
     from cmm_nb.use.show import wilson
 
     clf = _loaded(args)
+    if clf.multilabel:
+        report = clf.report(args.folder)
+        print(json.dumps(report, indent=1)) if args.json else _print_labels(report)
+        return
     pictures, labels = class_folders(args.folder)
     known = {os.path.realpath(source) for source in clf.sources_}
     learned = sum(os.path.realpath(file) in known for file in pictures.items)

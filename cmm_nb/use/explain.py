@@ -26,11 +26,12 @@ class Prediction:
 
     `top`: (label, probability) pairs, the likeliest first; `strangeness`: the chance that a picture of a known class
     looks this strange; `unknown`: is it stranger than the classifier allows? Both are None when too few images
-    were held out to say."""
+    were held out to say. `labels`: those that apply, of a classifier that may give several or none; None else."""
 
     top: list[tuple[Any, float]]
     strangeness: float | None
     unknown: bool | None
+    labels: list | None = None
 
     @property
     def label(self) -> Any:
@@ -41,8 +42,10 @@ class Prediction:
         return self.top[0][1]
 
     def __str__(self) -> str:
-        doubt = " (looks like none of them)" if self.unknown else ""
-        return ", ".join(f"{label} {p:.0%}" for label, p in self.top) + doubt
+        likeliest = ", ".join(f"{label} {p:.0%}" for label, p in self.top)
+        if self.labels is not None:
+            return f"{', '.join(map(str, self.labels)) or 'none of them'} ({likeliest})"
+        return likeliest + (" (looks like none of them)" if self.unknown else "")
 
 
 def top_labels(probabilities: np.ndarray, labels: Sequence, top: int) -> list[list[tuple[Any, float]]]:

@@ -194,12 +194,14 @@ def _arrays_fault(header: Mapping, tensors: Mapping[str, np.ndarray]) -> str:
     C, support = len(header["classes"]), np.asarray(tensors.get("support", np.zeros(0)))
     n, width = len(support), support.shape[-1] if support.ndim else 0
     shapes = dict(support=(None, width), support_class=(n,), prototypes=(C, width))
+    if header["params"].get("multilabel"):
+        shapes |= dict(support_class=(n, C), thresholds=(C,))
     shapes |= {name: (None,) for name in tensors if name.startswith("held.")}
     for name, shape in shapes.items():
         numbers = name in ("support_class", "held.row", "held.answer")
         if fault := array_fault(tensors.get(name, np.zeros(0)), shape, "iu" if numbers else "f"):
             return f"{name} {fault}"
-        most = dict(support_class=C, **{"held.answer": C, "held.row": n}).get(name)
+        most = {"support_class": 2 if len(shape) > 1 else C, "held.answer": C, "held.row": n}.get(name)
         if most and len(tensors[name]) and not 0 <= tensors[name].min() <= tensors[name].max() < most:
             return f"{name} must hold numbers from 0 to {most - 1}"
     held = {name: len(tensors[name]) for name in shapes if name.startswith("held.")}
