@@ -44,7 +44,10 @@ class Page:
 
     @property
     def minutes(self) -> float:
-        "Reading time of prose and of the code that is shown."
+        "Reading time: as the notebook says, else by the words and by the lines of code that are shown."
+        said = re.search(r"Time: about (\d+) minutes", self.cells[0][1])
+        if said:
+            return int(said[1])
         words = sum(len(text.split()) for kind, text in self.cells if kind == "markdown")
         code = [text for kind, text in self.cells if kind == "code" and not HIDDEN.search(text)]
         lines = [line for text in code for line in text.splitlines() if line.strip() and line[:2] != "#|"]

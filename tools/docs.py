@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "_docs" / "site"
 PAGES = ROOT / "_docs" / "pages"  # what Sphinx reads: notebooks as readers see them, and pages made here
 BY_HAND = ["docs/notation.md", "docs/glossary.md", "CHANGELOG.md", "CONTRIBUTING.md", "data/README.md"]
+SKIP = "skip on a first reading"
 ABOUT_METHODS = """# All methods
 
 Each is fitted by its name, `fit_method("gda", ...)`, and can stand in `methods` of a run. *Needs*: most learn from
@@ -36,21 +37,19 @@ def toctree(entries: list[str], *options: str) -> str:
 
 
 def lessons(known: dict[str, course.Page], steps: list[dict]) -> dict[str, str]:
-    "Every notebook, with a line below its title on where it stands."
-    where = {}
+    "Every notebook, with a line below its title: its step, and the reference of its module."
+    out, step_of = {}, {}
     for number, step in enumerate(steps, 1):
-        for page in step["lessons"]:
-            where[page.name] = f"Step {number}, {step['title']} · about {max(1, round(page.minutes))} min"
-    out = {}
+        step_of |= {page.name: f"Step {number}: {step['title']}" for page in step["lessons"]}
     for page in known.values():
         nb = nbformat.read(page.path, as_version=4)
         nb.cells = without_directives(nb.cells)
-        line = f"*{where.get(page.name, 'Reference: skip on a first reading')}*"
+        line = [step_of.get(page.name, "" if SKIP in nb.cells[0].source else f"Reference: {SKIP}")]
         if page.module:
-            line += f" · [cmm_nb.{page.module}](/api/{page.module}.rst)"
-        head = [page.heading, page.subtitle and f"> {page.subtitle}"]
-        text = nb.cells[0].source.removeprefix("\n\n".join(filter(None, head)))
-        nb.cells[0].source = "\n\n".join([*filter(None, head), line, text])
+            line.append(f"module [cmm_nb.{page.module}](/api/{page.module}.rst)")
+        head = "\n\n".join(filter(None, [page.heading, page.subtitle and f"> {page.subtitle}"]))
+        rest = nb.cells[0].source.removeprefix(head)
+        nb.cells[0].source = f"{head}\n\n{' · '.join(filter(None, line))}\n\n{rest}"
         out[f"nbs/{page.place}"] = nbformat.writes(nb)
     return out
 
