@@ -1,7 +1,8 @@
 """Execute teaching notebooks in place, in order: tools/execute.py [NAME ...] (default: all but the studies).
 
 NAME is a notebook's stem, with or without its number. Cells with a test flag of settings.ini (slow, weights,
-cuda, notest) are left out and keep the output they have, and so do cells that skip for want of optional data."""
+cuda, notest) are left out and keep the output they have, and so do cells that only say that
+they skip for want of optional data."""
 
 import os
 import re
@@ -34,7 +35,8 @@ class Client(NotebookClient):
             return cell
         kept = cell.get("outputs", [])
         cell = await super().async_execute_cell(cell, *args, **kwargs)
-        if kept and any(output.get("text", "").startswith("Skipped: ") for output in cell.get("outputs", [])):
+        said = [line for output in cell.get("outputs", []) for line in output.get("text", "?").splitlines()]
+        if kept and said and all(line.startswith("Skipped: ") for line in said):
             cell.outputs = kept
         return cell
 
