@@ -30,8 +30,8 @@ fuzz: install ## hostile input by the minute: pictures, folders, packs, models, 
 	$(BIN)/python tools/fuzz.py $(or $(SEED),0) $(or $(MINUTES),1)
 
 format: install ## lay out notebooks and tools, and mend what the linter can mend
-	$(BIN)/ruff check --fix nbs tools setup.py
-	$(BIN)/ruff format nbs tools setup.py
+	$(BIN)/ruff check --fix nbs tools docs setup.py
+	$(BIN)/ruff format nbs tools docs setup.py
 	$(MAKE) sync
 
 rehearsal: install ## every grid of the papers on drawn stand-ins, then the report; FOLDER=... keeps them
@@ -50,7 +50,7 @@ bench-gpu: install ## seconds, memory and agreement on one NVIDIA GPU, in six mi
 lab: install ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab nbs
 
-docs: install ## every notebook as an HTML page in _docs/, and the API reference
+docs: install ## the course as a site to read offline, with search and the API reference: _docs/site/index.html
 	$(BIN)/python tools/docs.py
 
 notebooks: install ## execute all notebooks but the wall in place and refresh what is generated from them

@@ -1,5 +1,6 @@
 """Packaging: everything comes from settings.ini."""
 
+import re
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -13,11 +14,19 @@ cfg = settings["DEFAULT"]
 plots, batch = cfg["plots_requirements"].split(), cfg["batch_requirements"].split()
 onnx, hub = cfg["onnx_requirements"].split(), cfg["hub_requirements"].split()
 
+
+def description() -> str:
+    "README.md for a package index, where the project's own pictures and pages are out of reach."
+    text = (here / "README.md").read_text(encoding="utf-8")
+    text = re.sub(r"!\[[^]]*\]\((?!https?:)[^)]*\)\n*", "", text)
+    return re.sub(r"(?<!!)\[([^]]+)\]\((?!https?:)[^)]*\)", r"\1", text)
+
+
 setup(
     name=cfg["lib_name"],
     version=cfg["version"],
     description=cfg["description"],
-    long_description=(here / "README.md").read_text(encoding="utf-8"),
+    long_description=description(),
     long_description_content_type="text/markdown",
     author=cfg["author"],
     license="MIT",

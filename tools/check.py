@@ -85,7 +85,7 @@ def in_sync() -> tuple[bool, str]:
 
 def laid_out() -> tuple[bool, str]:
     "Layout and lint of notebooks, package and tools; density of the package; what the studies show."
-    steps = [sh(BIN / "ruff", "format", "--check", "--diff", "nbs", "tools", "setup.py")]
+    steps = [sh(BIN / "ruff", "format", "--check", "--diff", "nbs", "tools", "docs", "setup.py")]
     steps.append(sh(BIN / "ruff", "check", "."))
     faults = style.faults(style.measure(style.package_files())) + style.study_faults()
     return all(ok for ok, _ in steps) and not faults, "\n".join([output for _, output in steps] + faults)
@@ -225,6 +225,8 @@ def main() -> None:
     jobs = {
         "wheel from the sdist, installed elsewhere": wheel,
         "sixty cases of hostile input": lambda: sh(sys.executable, "tools/fuzz.py", "0", "60 cases"),
+        "every command of README.md, on stand-ins": lambda: sh(sys.executable, "tools/commands.py"),
+        "the site, and where its links lead": lambda: sh(sys.executable, "tools/docs.py"),
         "types of the package (mypy)": lambda: sh(sys.executable, "-m", "mypy"),
         "main job through papermill": main_job,
         "a grid, resumed and extended, and its report": grid_and_report,

@@ -1,9 +1,10 @@
 """Execute notebooks in place, in order: tools/execute.py [NAME ...] (default: all).
 
 NAME is a notebook's stem, with or without its number. Cells with a test flag of settings.ini (slow, weights,
-cuda, notest) are left out and keep the output they have. A study runs with its default parameters in a folder of its
-own, without optional data; the report finds the ledger of `cmm batch offline` there. A study whose output was made
-with other parameters, which stand in a cell of it, keeps that output unless it is named."""
+cuda, notest) are left out and keep the output they have, and so do cells that only say that they skip for want of
+optional data. A study runs with its default parameters in a folder of its own, without optional data; the report finds
+the ledger of `cmm batch offline` there. A study whose output was made with other parameters, which stand in a cell of
+it, keeps that output unless it is named."""
 
 import base64
 import copy
@@ -40,7 +41,14 @@ class Client(NotebookClient):
 
     async def async_execute_cell(self, cell, *args, **kwargs):
         directives = set(re.findall(r"^#\|\s*([\w-]+)", cell.source, re.M))
-        return cell if directives & self.skip else await super().async_execute_cell(cell, *args, **kwargs)
+        if directives & self.skip:
+            return cell
+        kept = cell.get("outputs", [])
+        cell = await super().async_execute_cell(cell, *args, **kwargs)
+        said = [line for output in cell.get("outputs", []) for line in output.get("text", "?").splitlines()]
+        if kept and said and all(line.startswith("Skipped: ") for line in said):
+            cell.outputs = kept
+        return cell
 
 
 FIGURE = re.compile(
