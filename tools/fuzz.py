@@ -115,6 +115,8 @@ def material(folder: Path) -> None:
         for i in np.flatnonzero(digits.target == number)[:4]:
             save_picture(digits.images[i], folder / "pictures" / "one two three".split()[number] / f"{i}.png")
     main(["fit", str(folder / "pictures"), "-o", str(folder / "m.cmm"), "-q", "--method", "zero-shot"])
+    several = [str(folder / "pictures"), "-o", str(folder / "several.cmm"), "--multilabel"]
+    main(["fit", *several, "-q"])
     main(["predict", str(folder / "m.cmm"), str(folder / "pictures"), "--csv", str(folder / "t.csv"), "-q"])
     pack = load_features("digits", load_encoder(), folder=folder / "cache")
     few = np.arange(60)
@@ -127,6 +129,15 @@ def material(folder: Path) -> None:
     Ledger(folder).append(
         [row | dict(shots=k, accuracy=k / 5, cell=f"c{k}") for k in (1, 2)], run="r", status="ok"
     )
+
+
+def fit_of(rng, given: Path, folder: Path) -> list[str]:
+    "A command that fits to what was given, now and then to several labels, with a page, or with a card."
+    out = folder / "out"
+    more = [["--multilabel"], ["--html", str(out / "page.html")], ["--card", str(out / "card.md")], []]
+    chosen = one_of(rng, more)
+    method = [] if "--multilabel" in chosen else ["--method", "zero-shot"]
+    return ["fit", str(given), "-o", str(out / "m.cmm"), "-q", *method, *chosen]
 
 
 def save_picture(pixels: np.ndarray, file: Path) -> None:
@@ -196,7 +207,7 @@ def folder_of_classes(rng, folder, good):
             shutil.copy(file, top / "two" / f"copy {file.name}")
     else:
         shutil.rmtree(one_of(rng, [top, top / "one"]))
-    return ["fit", str(top), "-o", str(folder / "out" / "m.cmm"), "-q", "--method", "zero-shot"]
+    return fit_of(rng, top, folder)
 
 
 @case
@@ -210,15 +221,7 @@ def labels(rng, folder, good):
     )
     text = "\n".join(lines).encode()
     (folder / "in" / "l.csv").write_bytes(text if rng.random() < 0.7 else damaged(text, rng))
-    return [
-        "fit",
-        str(folder / "in" / "l.csv"),
-        "-o",
-        str(folder / "out" / "m.cmm"),
-        "-q",
-        "--method",
-        "zero-shot",
-    ]
+    return fit_of(rng, folder / "in" / "l.csv", folder)
 
 
 @case
@@ -249,7 +252,7 @@ def model_header(rng, folder, good):
 
     from cmm_nb.core import content_hash
 
-    with safe_open(good / "m.cmm", "np") as file:
+    with safe_open(good / one_of(rng, ["m.cmm", "several.cmm"]), "np") as file:
         header, arrays = json.loads(file.metadata()["cmm_nb"]), {n: file.get_tensor(n) for n in file.keys()}
     if rng.random() < 0.6:
         header = disturbed(header, rng)
@@ -268,9 +271,12 @@ def model_header(rng, folder, good):
     text = json.dumps(header)
     meta = dict(cmm_nb=text, hash=content_hash(text, arrays))
     save_file(arrays, folder / "in" / "m.cmm", metadata=meta)
-    ask = one_of(rng, ["predict", "gap", "show"])
+    ask = one_of(rng, ["predict", "gap", "show", "evaluate", "sort"])
+    model, pictures = str(folder / "in" / "m.cmm"), str(good / "pictures")
+    if ask == "sort":
+        return ["predict", model, pictures, "--sort", str(folder / "out" / "sorted"), "-q"]
     out = ["-o", str(folder / "out" / "page.html")] if ask == "show" else []
-    return [ask, str(folder / "in" / "m.cmm"), *([str(good / "pictures")] if ask == "predict" else []), *out]
+    return [ask, model, *([pictures] if ask in ("predict", "evaluate") else []), *out]
 
 
 @case
@@ -389,6 +395,7 @@ def command_line(rng, folder, good):
     odd = one_of(rng, ["nan", "-1", "inf", "0", "1e400", "", "x" * 3000, "-5", "[", "\udcff", "=1"])
     model, pictures = str(good / "m.cmm"), str(good / "pictures")
     out = str(folder / "out" / "m.cmm")
+    name = odd if odd != "nan" else "x"  # a file of this name would be said again
     commands = [
         ["cache", "prune", "--older-than", odd, "--folder", str(folder / "out")],
         ["cache", "prune", "--to-size", odd, "--folder", str(folder / "out")],
@@ -401,6 +408,10 @@ def command_line(rng, folder, good):
         ["gap", str(good / "p.npz"), "--seed", odd],
         ["batch", "-n", "-p", f"shots={odd}", "--runs", str(folder / "out")],
         ["predict", odd, pictures],
+        ["predict", model, pictures, "--sort", name],
+        ["predict", model, pictures, "--html", name],
+        ["serve", model, "--port", one_of(rng, ["nan", "-1", "70000", "", "x"])],
+        ["fit", pictures, "-o", out, "--card", name, "-q"],
         ["data", "check", odd],
     ]
     return one_of(rng, commands)
