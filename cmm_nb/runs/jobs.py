@@ -68,7 +68,7 @@ _AXES = ("shots", "seeds", "methods")
 _LISTS = ("datasets", "encoders", *_AXES, "split")
 _TABLES = ("settings", "parameters")
 _TEXT = Field(str, most=2000)
-_COUNT = Field((str, int), 0, 2**32 - 1, most=200)
+_COUNT = Field(int, 0, 2**32 - 1)
 _KINDS = {name: Field(list, most=1000, of=_TEXT) for name in ("datasets", "encoders", "methods", "split")}
 _KINDS |= {name: Field(list, most=1000, of=_COUNT) for name in ("shots", "seeds")}
 _KINDS |= {name: _TEXT for name in ("title", "about", "notebook")}
@@ -128,7 +128,7 @@ def grid_path(name: str) -> Path:
     return known[pick(name, known, "grid")]
 
 
-_LARGEST = 100_000  # bytes of a grid file
+_LARGEST, _DEEPEST = 100_000, 40  # bytes of a grid file, lists and tables within each other
 
 
 def load_grid(name: str) -> list[dict[str, Any]]:
@@ -143,13 +143,24 @@ def load_grid(name: str) -> list[dict[str, Any]]:
     with reading(path, "write it as the lesson on grids shows"):
         try:
             text = path.read_text(encoding="utf-8")
-            aliases = [token for token in yaml.scan(text) if isinstance(token, yaml.AliasToken)]
-            grid = yaml.safe_load(text) if not aliases else None
+            _check_tokens(yaml.scan(text), path)
+            grid = yaml.safe_load(text)
         except yaml.YAMLError as error:
             raise Damaged(f"{path} is no YAML: {_one_line(error)}") from None
-        if aliases:
-            raise ValueError(f"{path} repeats itself by a name (*{aliases[0].value}): write it out.")
         return blocks(grid, path.name)
+
+
+def _check_tokens(tokens: Iterable[Any], path: Path) -> None:
+    "`ValueError` for a grid that repeats itself by a name, or is nested deeper than any grid."
+    depth = 0
+    for token in tokens:
+        kind = type(token).__name__
+        need(
+            kind != "AliasToken",
+            f"{path} repeats itself by a name (*{getattr(token, 'value', '')}): write it out.",
+        )
+        depth += kind.endswith("StartToken") - kind.endswith("EndToken")
+        need(depth <= _DEEPEST, f"{path} is nested {_DEEPEST} times and more: is it another file?")
 
 
 def _one_line(error: BaseException) -> str:
@@ -162,7 +173,7 @@ def override(grid: Sequence[dict[str, Any]], given: dict[str, Any]) -> list[dict
     other = {key: value for key, value in given.items() if key not in fields}
     for key, value in fields.items():
         if key in _LISTS and isinstance(value, str):
-            fields[key] = value.split(",")
+            fields[key] = [int(one) if one.strip().isdecimal() else one for one in value.split(",")]
     changed = []
     for block in grid or [{}]:
         parameters = block.get("parameters", {}) | other
