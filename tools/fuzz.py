@@ -164,7 +164,9 @@ def picture(rng, folder, good):
         Image.new("RGB", (9, 9)).save(file, "JPEG", exif=exif)
     else:
         shutil.copy(whole, file)
-    form = one_of(rng, [[], ["--json"], ["--csv", str(folder / "out" / "t.csv")]])
+    out = str(folder / "out" / "t")
+    sort = ["--sort", out, "--link", one_of(rng, ["hard", "symbolic"])]
+    form = one_of(rng, [[], ["--json"], ["--csv", f"{out}.csv"], ["--html", f"{out}.html"], sort, sort[:2]])
     return ["predict", str(good / "m.cmm"), str(folder / "in"), *form, "-q"]
 
 
@@ -196,7 +198,8 @@ def folder_of_classes(rng, folder, good):
             shutil.copy(file, top / "two" / f"copy {file.name}")
     else:
         shutil.rmtree(one_of(rng, [top, top / "one"]))
-    return ["fit", str(top), "-o", str(folder / "out" / "m.cmm"), "-q", "--method", "zero-shot"]
+    page = one_of(rng, [[], ["--html", str(folder / "out" / "m.html")]])
+    return ["fit", str(top), "-o", str(folder / "out" / "m.cmm"), "-q", "--method", "zero-shot", *page]
 
 
 @case
