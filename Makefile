@@ -37,7 +37,7 @@ format: install ## lay out notebooks and tools, and mend what the linter can men
 rehearsal: install ## every grid of the papers on drawn stand-ins, then the report; FOLDER=... keeps them
 	$(BIN)/python tools/rehearsal.py $(if $(FOLDER),"$(FOLDER)")
 
-browser: install ## explorers and pages of pictures in a real browser against Python; says so where there is none
+browser: install ## explorers, pages of pictures and the server's page in a real browser; says so where there is none
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[browser]'
 	$(BIN)/python tools/browser.py
 

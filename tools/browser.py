@@ -1,16 +1,20 @@
-"""Explorers and pages of pictures in a real browser, held against Python: 'N passed, N failed'; skips without one."""
+"""Open pages in a real browser and hold what it shows against Python: 'N passed, N failed'; skips without one."""
 
 import json
 import shutil
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import Callable, Iterator
 
 import numpy as np
 
 from cmm_nb.core import l2norm, slider
+from cmm_nb.data.images import load_dataset
 from cmm_nb.gap.explore import Explorer, explore
+from cmm_nb.use.classifier import CMMClassifier
+from cmm_nb.use.serve import PictureServer
 from cmm_nb.use.show import (
     Answered,
     class_table,
@@ -271,6 +275,34 @@ def fits_a_telephone(page: Page) -> bool:
     return wide <= room == 400
 
 
+def server_answers(page: Page) -> bool:
+    "The page of a server shows what the classifier says of a picture, or why there is no answer; names are text."
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    digits = load_dataset("digits")
+    of_four = [i for i in range(200) if digits.label[i] < 4]
+    asked, *learned = (digits.images[i] for i in of_four[:41])
+    clf = CMMClassifier(calibrate=False).fit(learned, [CLASSES[digits.label[i]] for i in of_four[1:41]])
+    with tempfile.TemporaryDirectory() as folder, PictureServer(clf, 0) as server:
+        files = [Path(folder, "<i>asked.png"), Path(folder, "none.png")]
+        asked.save(files[0])
+        files[1].write_text("no picture")
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        page.driver.get(server.address)
+        page.driver.find_element(By.ID, "file").send_keys("\n".join(map(str, files)))
+        done = "return document.querySelectorAll('article h2').length"
+        WebDriverWait(page.driver, 30).until(lambda driver: driver.execute_script(done) == 2)
+        said = page.js("return [...document.querySelectorAll('article')].map(a => a.innerText.split('\\n'))")
+        server.shutdown()
+        thread.join()
+    answer, (none, picture) = clf.predict_one(asked), said
+    names = [line for line in picture if line in CLASSES]
+    right = names == [answer.label, *(label for label, _ in answer.top), *names[4:]] and len(names) == 5
+    return right and "<i>asked.png" in picture and none[0] == "No answer" and "run" != page.driver.title
+
+
 CHECKS = (
     names_are_text,
     slider_moves_numbers,
@@ -282,6 +314,7 @@ CHECKS = (
     sliders_follow,
     confusions_by_keyboard,
     fits_a_telephone,
+    server_answers,
 )
 
 
@@ -294,7 +327,8 @@ def checked(driver) -> Iterator[tuple[Callable, bool]]:
             yield check, check(page)
 
     def silent(_):
-        return [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
+        told = [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
+        return [entry for entry in told if "400 (Bad Request)" not in entry["message"]]  # one is no picture
 
     complaints = silent(page)
     print(json.dumps(complaints)[:600] if complaints else "", end="")

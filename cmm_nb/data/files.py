@@ -129,7 +129,7 @@ def to_rgb(image):
     return plain
 
 # %% ../../nbs/data/05_files.ipynb #22bc143b
-def _open_within(file, max_pixels: int, formats: Sequence[str] | None = None):
+def _open_within(file, max_pixels: int, formats: list[str] | None = None):
     "The opened file, not decoded yet; `ValueError` when it is empty or has too many pixels."
     from PIL import Image
 
@@ -176,7 +176,7 @@ def image_in(content: bytes, name: str = "the picture", max_pixels: int = MAX_PI
     return _decoded(io.BytesIO(content), name, max_pixels, [kind for kind in _USUAL if kind in Image.OPEN])
 
 
-def _decoded(file, name, max_pixels: int, formats: Sequence[str] | None = None):
+def _decoded(file, name, max_pixels: int, formats: list[str] | None = None):
     try:
         with _open_within(file, max_pixels, formats) as image:
             _shrink(image)

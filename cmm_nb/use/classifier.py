@@ -20,10 +20,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..clip.encoders import Encoder
 from ..clip.prototypes import text_prototypes
-from ..core import l2norm, need, reading
+from ..core import l2norm, markdown_text, need, reading
 from ..data.files import open_image
 from ..gap.explore import Explorer, explore
-from ..metrics import log_softmax
+from ..metrics import calibration_error, log_softmax
 from ..model.folds import image_prototypes
 from ..model.methods import METHODS, fit_many
 from ..model.suggest import suggest_rows
@@ -34,10 +34,12 @@ from cmm_nb.use.calibration import (
     fit_temperature,
     hold_out,
     known_score,
+    least_held_out,
     strangeness,
     top_unit,
     unknown,
 )
+from .card import card_text, download, upload, write_card
 from cmm_nb.use.explain import (
     Prediction,
     class_report,
@@ -77,8 +79,10 @@ from cmm_nb.use.model_file import (
     fitted_from,
     fitted_header,
     fitted_state,
+    id_of,
     read_model,
     same_encoder,
+    without_folders,
     write_model,
 )
 from cmm_nb.use.show import (
@@ -443,7 +447,7 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         if held is None:
             return [Prediction(pairs, None, None) for pairs in likeliest]
         strange = strangeness(known_score(S, self.unit_), held).tolist()
-        enough = len(held) + 1 >= 1 / self.false_alarm - 1e-9
+        enough = len(held) >= least_held_out(self.false_alarm)
         return [
             Prediction(pairs, p, p <= self.false_alarm if enough else None)
             for pairs, p in zip(likeliest, strange)
@@ -578,6 +582,77 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         of them), confused_with (most frequent wrong answer)."""
         check_is_fitted(self, "fitted_")
         return class_report(self.classes_, self.support_class_, self.held_)
+
+    # Sharing
+
+    def card(
+        self,
+        path: str | os.PathLike | None = None,
+        file: str | os.PathLike = "classifier.cmm",
+        license: str | None = None,
+        pictures: bool = False,
+        force: bool = False,
+    ) -> str:
+        """A model card in Markdown (`cmm_nb.use.card`): classes, how often it was right while held out, limits. With
+        `path` it is written there too; `ValueError` where that cannot be.
+
+        `file`: where the classifier is saved, of which the name is said but no folder. `pictures`: with one small
+        picture of each class in it."""
+        check_is_fitted(self, "fitted_")
+        load = f"CMMClassifier.load({os.path.basename(file)!r})"
+        text = self._card_text(_header(self), load, license, pictures)
+        if path is not None:
+            write_card(path, text, force)
+        return text
+
+    def _card_text(self, header: Mapping, load: str, license: str | None, pictures: bool) -> str:
+        facts: dict[str, Any] = dict(license=license, identity=id_of(header, _tensors(self)))
+        if self.held_:
+            right = self.held_["answer"] == self.support_class_[self.held_["row"]]
+            facts["error"] = calibration_error(self.held_["sure"], right)
+        return card_text(header, self.report(), load, examples=self._examples(pictures), **facts)
+
+    def _examples(self, pictures: bool) -> dict[Any, str]:
+        "By label, the name of the file of one support picture in Markdown, and if wanted the picture."
+        if not self.sources_:
+            return {}
+        labels, rows = self.classes_.tolist(), np.unique(self.support_class_, return_index=True)[1].tolist()
+        found = {}
+        for label, source in zip(labels, (self.sources_[row] for row in rows)):
+            small = f"{thumbnail(partial(open_image, source), 64)} " if pictures else ""
+            found[label] = small + markdown_text(os.path.basename(source))
+        return found
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        private: bool = True,
+        license: str | None = None,
+        pictures: bool = False,
+        api: Any = None,
+    ) -> str:
+        """Put the classifier and its card into a repository of the Hugging Face hub; returns its address.
+
+        Pictures stay here (but for `pictures=True`, see `card`), and so do the names of folders. `api`: an `HfApi`,
+        e.g. with a token. `ValueError` as from `cmm_nb.use.card.upload`."""
+        check_is_fitted(self, "fitted_")
+        header = without_folders(_header(self))
+        text = self._card_text(header, f"CMMClassifier.from_hub({repo_id!r})", license, pictures)
+        write = partial(write_model, header=header, tensors=_tensors(self))
+        return upload(repo_id, write, text, private, api)
+
+    @classmethod
+    def from_hub(
+        cls,
+        repo_id: str,
+        revision: str | None = None,
+        encoder: str | Encoder | None = None,
+        pretrained: str | None = None,
+        device: str = "cpu",
+        api: Any = None,
+    ) -> "CMMClassifier":
+        "The classifier in a repository of the hub: one safetensors file is fetched, and read as `load` does."
+        return cls.load(download(repo_id, revision, api), encoder, pretrained, device)
 
     # Keeping
 

@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['COMMANDS', 'GROUPS', 'PAPER_GRIDS', 'parse_setting', 'arg', 'flag', 'command', 'parser', 'batch', 'ledger', 'report',
            'with_activation', 'fit', 'predictions', 'predict_csv', 'predict', 'suggest', 'export', 'show', 'evaluate',
-           'add', 'gap', 'cache_ls', 'cache_verify', 'cache_prune', 'data_list', 'data_get', 'data_check', 'main']
+           'add', 'serve', 'gap', 'cache_ls', 'cache_verify', 'cache_prune', 'data_list', 'data_get', 'data_check',
+           'main']
 
 # %% ../../nbs/use/72_cli.ipynb #358277cd
 import argparse
@@ -332,10 +333,22 @@ _FIT_ARGUMENTS = (
     ),
     arg("--html", "write the page of cmm show at once", metavar="FILE.html"),
     arg("-s --setting", "a setting of the method", action="append", default=[], metavar="NAME=VALUE"),
+    arg("--card", "write a model card too: classes, record, limits, in Markdown", metavar="CARD.md"),
     _FORCE,
     _DEVICE,
     _QUIET,
 )
+
+# %% ../../nbs/use/72_cli.ipynb #db07f049
+def _may_write_card(args) -> None:
+    "`ValueError` when the card that is asked for cannot be written."
+    if not args.card:
+        return
+    from cmm_nb.use.card import is_card
+
+    may_write(args.card, is_card, args.force)
+    same = os.path.realpath(args.card) == os.path.realpath(args.output)
+    need(not same, f"{args.card} is to be the classifier's file: give the card another name.")
 
 # %% ../../nbs/use/72_cli.ipynb #8b38bc3b
 def _labelled(args) -> tuple[Any, Any]:
@@ -355,6 +368,7 @@ def fit(args) -> None:
 
     output = may_write(args.output, is_classifier, args.force)
     _check_page(args)
+    _may_write_card(args)
     names = _read_names(args.names)
     encoder = with_activation(args.encoder, args.quick_gelu)
     clf = CMMClassifier(
@@ -376,6 +390,9 @@ def fit(args) -> None:
         believed = clf.fitted_.info.get("pool_weight", 1) > 0
         use = "learned from" if believed else "looked at, but they would not have helped"
         print(f"{clf.fitted_.info['unlabelled_pictures']} unlabelled pictures were {use}")
+    if args.card:
+        clf.card(args.card, args.output, force=args.force)
+        print(f"card: {args.card}")
     _end(clf, args)
 
 # %% ../../nbs/use/72_cli.ipynb #5f1fbf24
@@ -383,7 +400,7 @@ def _check_page(args) -> None:
     "`ValueError` for a page (`--html`) that cannot be written; asked before anything is read."
     if args.html:
         may_write(args.html, is_page, args.force)
-        others = [getattr(args, name, None) for name in ("output", "csv")]
+        others = [getattr(args, name, None) for name in ("output", "csv", "card")]
         taken = {os.path.realpath(other) for other in others if other}
         need(
             os.path.realpath(args.html) not in taken,
@@ -907,6 +924,27 @@ def add(args) -> None:
     clf.partial_fit(args.folder).save(output)
     print(f"{before} + {len(clf.support_) - before} pictures, {len(clf.classes_)} classes: {args.output}")
     print(*clf.findings(), sep="\n")
+
+# %% ../../nbs/use/72_cli.ipynb #674b1813
+@command(
+    "serve",
+    "answer pictures on this machine: a page to drop them on, and POST /predict for programs",
+    arg("model", "a classifier file that cmm fit wrote"),
+    arg(
+        "--port",
+        "where to listen, on 127.0.0.1 only; 0 takes a free one (default: 8000)",
+        type=int,
+        default=8000,
+    ),
+    *_WITH_ENCODER,
+)
+def serve(args) -> None:
+    "Say where the page is and answer until Ctrl-C; `RuntimeError` for a port that cannot be had."
+    from cmm_nb.use.serve import PictureServer
+
+    with PictureServer(_loaded(args), args.port) as server, contextlib.suppress(KeyboardInterrupt):
+        print(f"{server.address} (Ctrl-C ends it)", flush=True)
+        server.serve_forever()
 
 # %% ../../nbs/use/72_cli.ipynb #ad656015
 # What was measured, the reports, and how to make an explorer of it.
