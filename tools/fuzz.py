@@ -175,7 +175,9 @@ def picture(rng, folder, good):
         Image.new("RGB", (9, 9)).save(file, "JPEG", exif=exif)
     else:
         shutil.copy(whole, file)
-    form = one_of(rng, [[], ["--json"], ["--csv", str(folder / "out" / "t.csv")]])
+    out = str(folder / "out" / "t")
+    sort = ["--sort", out, "--link", one_of(rng, ["hard", "symbolic"])]
+    form = one_of(rng, [[], ["--json"], ["--csv", f"{out}.csv"], ["--html", f"{out}.html"], sort, sort[:2]])
     return ["predict", str(good / "m.cmm"), str(folder / "in"), *form, "-q"]
 
 

@@ -409,7 +409,7 @@ def _check_page(args) -> None:
         several = getattr(args, "multilabel", False)
         need(not several, "A page shows one label a picture: leave --html out with --multilabel.")
         may_write(args.html, is_page, args.force)
-        others = [getattr(args, name, None) for name in ("output", "csv")]
+        others = [getattr(args, name, None) for name in ("output", "csv", "card")]
         taken = {os.path.realpath(other) for other in others if other}
         need(
             os.path.realpath(args.html) not in taken,
