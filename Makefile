@@ -37,7 +37,7 @@ format: install ## lay out notebooks and tools, and mend what the linter can men
 rehearsal: install ## every grid of the papers on drawn stand-ins, then the report; FOLDER=... keeps them
 	$(BIN)/python tools/rehearsal.py $(if $(FOLDER),"$(FOLDER)")
 
-browser: install ## the explorer's pages in a real browser against Python's numbers; says so where there is none
+browser: install ## explorers, pages of pictures and the server's page in a real browser; says so where there is none
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[browser]'
 	$(BIN)/python tools/browser.py
 
@@ -53,7 +53,7 @@ lab: install ## JupyterLab on the notebooks
 docs: install ## the course as a site to read offline, with search and the API reference: _docs/site/index.html
 	$(BIN)/python tools/docs.py
 
-notebooks: install ## execute all lessons in place and refresh what is generated from them
+notebooks: install ## execute all notebooks but the wall in place and refresh what is generated from them
 	$(BIN)/python tools/execute.py
 	$(MAKE) sync
 

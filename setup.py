@@ -12,7 +12,7 @@ settings.read(here / "settings.ini", encoding="utf-8")
 cfg = settings["DEFAULT"]
 
 plots, batch = cfg["plots_requirements"].split(), cfg["batch_requirements"].split()
-onnx = cfg["onnx_requirements"].split()
+onnx, hub = cfg["onnx_requirements"].split(), cfg["hub_requirements"].split()
 
 
 def description() -> str:
@@ -53,7 +53,8 @@ setup(
         browser=cfg["browser_requirements"].split(),
         ray=plots + batch + cfg["ray_requirements"].split(),
         onnx=onnx,
-        dev=plots + batch + onnx + cfg["dev_requirements"].split(),
+        hub=hub,
+        dev=plots + batch + onnx + hub + cfg["dev_requirements"].split(),
     ),
     entry_points={"console_scripts": cfg["console_scripts"].split()},
     zip_safe=False,

@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['STAND_INS', 'l2norm', 'need', 'pick', 'Damaged', 'Field', 'fault_of', 'checked', 'reading', 'array_fault', 'as_rows',
            'same_kind', 'content_hash', 'file_hash', 'atomic_path', 'may_write', 'printable', 'cell', 'csv_text',
-           'pick_device', 'few_threads', 'git_commit', 'versions', 'cache_folder', 'project_folder', 'data_folder',
-           'optional_data', 'stand_ins', 'page_file', 'is_page', 'Page', 'page_html', 'slider']
+           'of_cell', 'markdown_text', 'yaml_text', 'pick_device', 'few_threads', 'git_commit', 'versions',
+           'cache_folder', 'project_folder', 'data_folder', 'optional_data', 'stand_ins', 'page_file', 'is_page',
+           'Page', 'page_html', 'slider']
 
 # %% ../nbs/00_core.ipynb #ee7a0c6f
 import contextlib
@@ -17,6 +18,7 @@ import io
 import json
 import os
 import platform
+import re
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -306,6 +308,24 @@ def csv_text(rows: Iterable[Iterable[Any]]) -> str:
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows([cell(value) for value in row] for row in rows)
     return text.getvalue()
+
+
+def of_cell(text: str) -> str:
+    "The text that `cell` put an apostrophe before; another text as it is."
+    return text[1:] if text.startswith("'") and cell(text[1:]) == text else text
+
+# %% ../nbs/00_core.ipynb #d5c73157
+def markdown_text(text: Any) -> str:
+    "Any text as one line of Markdown that shows just this; what cannot be seen is shown by its number."
+    line = " ".join(printable(text).split())
+    seen = (c if c.isprintable() or c in "\u200c\u200d" else f"\\u{ord(c):04x}" for c in line)
+    return re.sub(r"([\\`*_\[\]<>#|&~$:@])", r"\\\1", "".join(seen))
+
+
+def yaml_text(text: Any) -> str:
+    "Any text as a quoted YAML value."
+    plain = (c if c.isprintable() and c not in '"\\' else f"\\U{ord(c):08x}" for c in printable(text))
+    return f'"{"".join(plain)}"'
 
 # %% ../nbs/00_core.ipynb #78ef5ab7
 def pick_device(device: str = "auto") -> str:

@@ -1,16 +1,28 @@
-"""Open explorers in a real browser and hold what it shows against Python: 'N passed, N failed'; skips without one."""
+"""Pages in a real browser, held against Python: 'N passed, N failed'; skips without one."""
 
 import json
 import shutil
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import Callable, Iterator
 
 import numpy as np
 
 from cmm_nb.core import l2norm, slider
+from cmm_nb.data.images import load_dataset
 from cmm_nb.gap.explore import Explorer, explore
+from cmm_nb.use.classifier import CMMClassifier
+from cmm_nb.use.serve import PictureServer
+from cmm_nb.use.show import (
+    Answered,
+    class_table,
+    labels_section,
+    mistakes_section,
+    reliability_section,
+    write_page,
+)
 
 CLASSES = [
     "plain",
@@ -203,6 +215,94 @@ def sliders_follow(page: Page) -> bool:
         return before == ["a", "n 1"] and page.js(said) == ["<b>", "n 2"]
 
 
+def pictures_page(folder: str) -> Path:
+    "A page of 90 held-out pictures, 30 of them with a wrong answer, of classes with hostile names."
+    from PIL import Image
+
+    label = np.arange(90) % 3
+    answer = np.where(np.arange(90) % 9 < 3, (label + 1) % 4, label)
+    names = [f"{CLASSES[1].replace('/', '')} {i}.png" for i in range(90)]
+    opened = [lambda: Image.new("RGB", (60, 40), "green")] * 90
+    asked = Answered(
+        names, opened, label, answer, np.full(90, 0.8), np.where(label == answer, 0.8, 0.1), CLASSES
+    )
+    parts = [
+        mistakes_section(asked, first=10),
+        labels_section(asked),
+        class_table(asked),
+        reliability_section(asked),
+    ]
+    return write_page(f"{folder}/pictures.html", CLASSES[2], parts)
+
+
+def tiles_seen(page: Page) -> list[int]:
+    "How many wrong and right pictures the page shows."
+    seen = (
+        "return ['wrong', 'right'].map(id => document.querySelectorAll(`#${id} .tile:not([hidden])`).length)"
+    )
+    return page.js(seen)
+
+
+def confusions_by_keyboard(page: Page) -> bool:
+    "Enter on a number shows its pictures alone, Escape all again, with the focus where it was."
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    with tempfile.TemporaryDirectory() as folder:
+        page.driver.get(pictures_page(folder).as_uri())
+        found = [tiles_seen(page)]
+        for kind in ("0-1", "0-0"):
+            number = page.driver.find_element(By.CSS_SELECTOR, f'button.filter[data-kind="{kind}"]')
+            number.send_keys(Keys.ENTER)
+            found.append([int(number.text), tiles_seen(page), number.get_attribute("aria-pressed")])
+            page.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
+            found.append([page.driver.switch_to.active_element == number, tiles_seen(page)])
+        page.driver.find_element(By.CSS_SELECTOR, "button.more").send_keys(Keys.ENTER)
+        found.append(tiles_seen(page))
+        named = page.driver.title == CLASSES[2]  # no name was executed
+    pressed = [[10, [10, 0], "true"], [True, [10, 0]], [20, [0, 20], "true"], [True, [10, 0]]]
+    return found == [[10, 0], *pressed, [30, 0]] and named
+
+
+def fits_a_telephone(page: Page) -> bool:
+    "At 400 pixels nothing makes the page of pictures scroll sideways."
+    size = dict(width=400, height=800, deviceScaleFactor=1, mobile=True)
+    with tempfile.TemporaryDirectory() as folder:
+        page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        page.driver.get(pictures_page(folder).as_uri())
+        wide, room = page.js("return [document.documentElement.scrollWidth, innerWidth]")
+        page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    return wide <= room == 400
+
+
+def server_answers(page: Page) -> bool:
+    "The page of a server shows what the classifier says of a picture, or why there is no answer; names are text."
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    digits = load_dataset("digits")
+    of_four = [i for i in range(200) if digits.label[i] < 4]
+    asked, *learned = (digits.images[i] for i in of_four[:41])
+    clf = CMMClassifier(calibrate=False).fit(learned, [CLASSES[digits.label[i]] for i in of_four[1:41]])
+    with tempfile.TemporaryDirectory() as folder, PictureServer(clf, 0) as server:
+        files = [Path(folder, "<i>asked.png"), Path(folder, "none.png")]
+        asked.save(files[0])
+        files[1].write_text("no picture")
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        page.driver.get(server.address)
+        page.driver.find_element(By.ID, "file").send_keys("\n".join(map(str, files)))
+        done = "return document.querySelectorAll('article h2').length"
+        WebDriverWait(page.driver, 30).until(lambda driver: driver.execute_script(done) == 2)
+        said = page.js("return [...document.querySelectorAll('article')].map(a => a.innerText.split('\\n'))")
+        server.shutdown()
+        thread.join()
+    answer, (none, picture) = clf.predict_one(asked), said
+    names = [line for line in picture if line in CLASSES]
+    right = names == [answer.label, *(label for label, _ in answer.top), *names[4:]] and len(names) == 5
+    return right and "<i>asked.png" in picture and none[0] == "No answer" and "run" != page.driver.title
+
+
 CHECKS = (
     names_are_text,
     slider_moves_numbers,
@@ -212,6 +312,9 @@ CHECKS = (
     other_projections,
     quick,
     sliders_follow,
+    confusions_by_keyboard,
+    fits_a_telephone,
+    server_answers,
 )
 
 
@@ -224,7 +327,8 @@ def checked(driver) -> Iterator[tuple[Callable, bool]]:
             yield check, check(page)
 
     def silent(_):
-        return [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
+        told = [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
+        return [entry for entry in told if "400 (Bad Request)" not in entry["message"]]  # one is no picture
 
     complaints = silent(page)
     print(json.dumps(complaints)[:600] if complaints else "", end="")

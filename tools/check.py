@@ -84,11 +84,11 @@ def in_sync() -> tuple[bool, str]:
 
 
 def laid_out() -> tuple[bool, str]:
-    "Layout and lint of notebooks, package and tools; density of the package."
+    "Layout and lint of notebooks, package and tools; density of the package; what the studies show."
     steps = [sh(BIN / "ruff", "format", "--check", "--diff", "nbs", "tools", "docs", "setup.py")]
     steps.append(sh(BIN / "ruff", "check", "."))
-    dense = style.faults(style.measure(style.package_files()))
-    return all(ok for ok, _ in steps) and not dense, "\n".join([output for _, output in steps] + dense)
+    faults = style.faults(style.measure(style.package_files())) + style.study_faults()
+    return all(ok for ok, _ in steps) and not faults, "\n".join([output for _, output in steps] + faults)
 
 
 def ladder() -> tuple[bool, str]:

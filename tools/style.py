@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RUFF = Path(sys.executable).parent / "ruff"
 LADDER = ["", "data", "clip", "model", "baselines", "gap", "runs", "use"]  # "": the ground, all may import it
 MOST_NODES, MOST_LINES = 13, 30  # AST nodes a line in the median function; lines of nine functions in ten
+LONGEST_CELL, LARGEST_STUDY = 40, 300_000  # lines, bytes
 
 
 def package_files(folder: Path = ROOT / "cmm_nb") -> list[Path]:
@@ -97,6 +98,21 @@ def faults(figures: dict[str, float]) -> list[str]:
         out.append(f"{nodes} AST nodes a line in the median function: at most {MOST_NODES}")
     if lines > MOST_LINES:
         out.append(f"a tenth of the functions is longer than {lines} lines: at most {MOST_LINES}")
+    return out
+
+
+def study_faults() -> list[str]:
+    "Studies with a cell that is longer than a screen, too large to be looked at on the web, or without output."
+    out = []
+    for path in (path for path in notebooks() if path.parent.name == "studies"):
+        cells = [c for c in json.loads(path.read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code"]
+        longest = max(len("".join(c["source"]).splitlines()) for c in cells)
+        if longest > LONGEST_CELL:
+            out.append(f"{path.stem} has a cell of {longest} lines: at most {LONGEST_CELL}")
+        if path.stat().st_size > LARGEST_STUDY:
+            out.append(f"{path.stem} has {path.stat().st_size:,d} bytes: at most {LARGEST_STUDY:,d}")
+        if not any(c["outputs"] for c in cells):
+            out.append(f"{path.stem} has no output: tools/execute.py {path.stem}")
     return out
 
 

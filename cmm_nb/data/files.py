@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['MAX_PIXELS', 'IMAGE_SUFFIXES', 'DROPPINGS', 'MAGIC', 'Problem', 'PART_NAMES', 'UnreadableImage', 'to_rgb',
-           'open_image', 'walk', 'subfolders', 'Names', 'FileImages', 'file_hashes', 'Found', 'check_names', 'scan',
-           'problems_note', 'settle_parts', 'kept_parts', 'folder_set', 'Table', 'read_table', 'keep_existing',
-           'csv_set', 'unreadable', 'check_images', 'format_report']
+           'open_image', 'image_in', 'walk', 'subfolders', 'Names', 'FileImages', 'file_hashes', 'Found', 'plain_name',
+           'check_names', 'scan', 'problems_note', 'settle_parts', 'kept_parts', 'folder_set', 'Table', 'read_table',
+           'keep_existing', 'csv_set', 'unreadable', 'check_images', 'format_report']
 
 # %% ../../nbs/data/05_files.ipynb #77244caa
 import concurrent.futures
@@ -28,7 +28,7 @@ from typing import Any, Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from ..core import cache_folder, content_hash, file_hash, need, pick
+from ..core import cache_folder, content_hash, file_hash, need, of_cell, pick
 from .images import PARTS, ImageSet, cut, source
 from cmm_nb.data.splits import (
     Listing,
@@ -129,13 +129,14 @@ def to_rgb(image):
     return plain
 
 # %% ../../nbs/data/05_files.ipynb #22bc143b
-def _open_within(path, max_pixels: int):
+def _open_within(file, max_pixels: int, formats: list[str] | None = None):
     "The opened file, not decoded yet; `ValueError` when it is empty or has too many pixels."
     from PIL import Image
 
-    need(os.path.getsize(path), "the file is empty (0 bytes)")
+    size = len(file.getvalue()) if isinstance(file, io.BytesIO) else os.path.getsize(file)
+    need(size, "the file is empty (0 bytes)")
     with _silent():  # of a bomb (our bound is stricter), of a broken EXIF block
-        image = Image.open(path)
+        image = Image.open(file, formats=formats)
     width, height = image.size
     if width * height > max_pixels:
         image.close()
@@ -161,13 +162,28 @@ def open_image(path, max_pixels: int = MAX_PIXELS):
     """The picture in a file as upright 8-bit RGB (PIL).
 
     Raises `UnreadableImage`, with the reason, for everything that cannot be used."""
+    return _decoded(path, path, max_pixels)
+
+
+_USUAL = "JPEG PNG GIF BMP WEBP TIFF PPM JPEG2000 AVIF".split()
+
+
+def image_in(content: bytes, name: str = "the picture", max_pixels: int = MAX_PIXELS):
+    "The picture in the bytes of a file, as `open_image` gives it; only usual kinds of pictures are tried."
+    from PIL import Image
+
+    Image.init()
+    return _decoded(io.BytesIO(content), name, max_pixels, [kind for kind in _USUAL if kind in Image.OPEN])
+
+
+def _decoded(file, name, max_pixels: int, formats: list[str] | None = None):
     try:
-        with _open_within(path, max_pixels) as image:
+        with _open_within(file, max_pixels, formats) as image:
             _shrink(image)
             return to_rgb(image)
     except Exception as error:
         reason = str(error) if type(error) is ValueError else _reason(error)
-        raise UnreadableImage(path, reason) from None
+        raise UnreadableImage(name, reason) from None
 
 # %% ../../nbs/data/05_files.ipynb #8d952d3a
 IMAGE_SUFFIXES = set(
@@ -402,11 +418,16 @@ class Found:
     problems: list[Problem] = field(default_factory=list)
 
 # %% ../../nbs/data/05_files.ipynb #0174f4b1
+def plain_name(class_name: str) -> str:
+    "A class name without case, underscores, blanks at its ends and the form of its accents: equal ones read alike."
+    return " ".join(unicodedata.normalize("NFC", class_name).replace("_", " ").casefold().split())
+
+
 def check_names(class_names: Sequence[str], where: str) -> None:
     "`ValueError` for a blank class name, and for two that differ only in case, underscores, blanks or accents' form."
     first: dict[str, str] = {}
     for class_name in class_names:
-        plain = " ".join(unicodedata.normalize("NFC", class_name).replace("_", " ").casefold().split())
+        plain = plain_name(class_name)
         need(plain, f"{where}: a class has the blank name {class_name!r}: give it one.")
         same = first.setdefault(plain, class_name)
         need(
@@ -662,7 +683,8 @@ def _row(cells: list[str], columns: list[str], where: str) -> dict[str, str]:
 def read_table(path, encoding: str | None = None) -> Table:
     """A table of text with the columns' names in its first line: CSV with commas, semicolons or tabs, quoted or not.
 
-    UTF-8 or UTF-16 unless `encoding` is given; cells are stripped, empty lines left out.
+    UTF-8 or UTF-16 unless `encoding` is given; cells are stripped, the apostrophe that `core.cell` puts before a
+    formula is taken away, empty lines are left out.
     Raises `ValueError`, naming file and line, for what is absent, undecodable or no such table."""
     path = Path(path).expanduser()
     text = _table_text(path, encoding)
@@ -672,7 +694,7 @@ def read_table(path, encoding: str | None = None) -> Table:
     table = Table(path, [], [], [])
     try:
         for cells in reader:
-            cells = [cell.strip() for cell in cells]
+            cells = [of_cell(cell.strip()) for cell in cells]
             if not any(cells):
                 continue
             if not table.columns:

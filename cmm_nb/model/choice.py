@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 
 from .folds import judges, trials
-from .tasks import Fitted, Task
+from .tasks import Fitted, Task, rows_at_once
 
 # %% ../../nbs/model/16_choice.ipynb #45b3c3da
 State = dict[str, Tensor]
@@ -116,10 +116,13 @@ def one_by_one(formula: Callable, finish: Callable | None = None) -> Callable[..
 def blends(
     base: Tensor, extra: Tensor, weights: Sequence[float], **settings
 ) -> Iterator[tuple[list[dict], Tensor]]:
-    "One batch of candidates: base + weight * extra (n, C) for all `weights`, each with the other `settings`."
+    """Candidates base + weight * extra (n, C) for all `weights`, each with the other `settings`.
+
+    As many in a batch as make a block."""
     column = torch.tensor(weights, dtype=base.dtype, device=base.device).view(-1, 1, 1)
-    cells = [settings | dict(weight=weight) for weight in weights]
-    yield cells, base + column * extra
+    cells, most = [settings | dict(weight=weight) for weight in weights], rows_at_once(base.numel())
+    for first, some in zip(range(0, len(cells), most), column.split(most)):
+        yield cells[first : first + most], base + some * extra
 
 # %% ../../nbs/model/16_choice.ipynb #6d788677
 def default_of(default: Mapping[str, Any] | Callable, task: Task) -> dict[str, Any]:

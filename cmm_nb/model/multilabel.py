@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['BACKGROUND', 'read_labels', 'check_both_sides', 'known_labels', 'merge_copies', 'rest_texts', 'two_class_tasks',
-           'log_odds', 'side_by_side', 'choose_thresholds', 'label_report']
+           'log_odds', 'side_by_side', 'choose_thresholds', 'label_report', 'label_findings']
 
 # %% ../../nbs/model/23_multilabel.ipynb #58cea6ff
 from typing import Any, Iterable, Sequence
@@ -210,3 +210,16 @@ def label_report(
     return sorted(
         rows, key=lambda row: (row["average_precision"] is not None, row["average_precision"] or 0.0)
     )
+
+
+def label_findings(report: Sequence[dict[str, Any]]) -> list[str]:
+    "Two sentences on a `label_report`: mean average precision, and the label with most to gain."
+    judged = [row for row in report if row["held_out"]]
+    if not judged:
+        return ["Too few pictures to hold any out: nothing is known about mistakes yet."]
+    mean = sum(row["average_precision"] for row in judged) / len(judged)
+    least = f"{judged[0]['label']} ({judged[0]['average_precision']:.0%})"
+    return [
+        f"Held out in turn, the mean average precision of {len(judged)} labels is {mean:.0%}.",
+        f"Least sure is {least}: more pictures with it would help.",
+    ]

@@ -233,7 +233,7 @@ def _definers(package: str, name: str, packages: _Packages) -> Iterator[str]:
             yield ".".join([package, *(part for part in parts if part != "__init__")])
 
 # %% ../../nbs/runs/54_jobs.ipynb #2ec08516
-_PRESENTATION = {"plots", "pictures", "tables", "published"}  # show results
+_PRESENTATION = {"plots", "pictures", "tables", "published", "answer"}  # show results
 _PRESENTATION |= {"ledger", "notebooks", "jobs", "workers", "cli", "cmm_nb", "_modidx"}  # carry them
 
 

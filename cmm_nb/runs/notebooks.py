@@ -90,7 +90,8 @@ def code_of(notebook: Path) -> tuple[str, ...]:
     return tuple(
         TransformerManager().transform_cell("".join(cell["source"]))
         for cell in cells
-        if cell["cell_type"] == "code" and "parameters" not in cell["metadata"].get("tags", [])
+        if cell["cell_type"] == "code"
+        and not {"parameters", "injected-parameters"} & set(cell["metadata"].get("tags", []))
     )
 
 
@@ -265,8 +266,9 @@ def _is_bare(cells: list, place: int) -> bool:
 
 
 def _for_readers(nb, code: bool):
-    "The notebook `nb` without the cells that begin with `#| hide`, and without what was written to standard error."
-    nb.cells = [cell for cell in nb.cells if not re.match(r"#\|\s*hide", cell.source)]
+    "The notebook `nb` without hidden cells, and without what was written to standard error."
+    hidden = r"#\|\s*hide" if code else r"#\|\s*hide|<!-- hide"
+    nb.cells = [cell for cell in nb.cells if not re.match(hidden, cell.source)]
     above = "the notebook"
     for cell in nb.cells:
         if cell.cell_type == "code":
@@ -282,7 +284,8 @@ def _for_readers(nb, code: bool):
 
 
 def to_html(notebook, html, code: bool = False) -> Path:
-    """Render an executed notebook as one self-contained HTML page; cells that begin with `#| hide` are left out.
+    """Render an executed notebook as one self-contained HTML page; cells that begin with `#| hide` are left out, and
+    without `code` also those that begin with `<!-- hide`: what is said there is not about these results.
 
     With `code`, the code is shown and formulas are drawn by MathJax; without, nothing is loaded from elsewhere."""
     import nbformat
@@ -425,7 +428,8 @@ def execute(notebook, out, parameters: dict[str, Any], progress: bool = False, *
 
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    executed = out / "run.ipynb"
+    executed, page = out / "run.ipynb", out / "report.html"
+    page.unlink(missing_ok=True)  # of a former run: should this one fail, it leaves no page
     where = f"(its notebook, with the traceback: {executed})"
     options = dict(progress_bar=False, kernel_name="python3", stderr_file=sys.stderr if progress else None)
     engine = dict(extra_arguments=[_SHARP]) | engine
@@ -437,7 +441,7 @@ def execute(notebook, out, parameters: dict[str, Any], progress: bool = False, *
         raise _failed(error, where) from None
     except DeadKernelError:
         raise RunError(f"The kernel of the run died, perhaps for lack of memory {where}") from None
-    return to_html(executed, out / "report.html").parent
+    return to_html(executed, page).parent
 
 # %% ../../nbs/runs/53_notebooks.ipynb #a142e01e
 def run_notebook(notebook=None, root="runs", progress: bool = True, **parameters) -> Path:

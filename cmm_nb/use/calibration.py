@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['HeldOut', 'top_unit', 'hold_out', 'join_held', 'fit_temperature', 'known_score', 'strangeness', 'check_false_alarm',
-           'unknown']
+           'least_held_out', 'unknown']
 
 # %% ../../nbs/use/60_calibration.ipynb #ca104b1a
 from dataclasses import dataclass, replace
@@ -124,6 +124,11 @@ def check_false_alarm(rate: Any) -> None:
     need(is_share, f"false_alarm is a share between 0 and 1, e.g. 0.05, not {rate!r}.")
 
 
+def least_held_out(false_alarm: float) -> int:
+    "How many held-out images it takes to call pictures unknown at this rate of false alarms."
+    return int(np.ceil(1 / false_alarm - 1e-9)) - 1
+
+
 def unknown(scores: np.ndarray, held_scores: np.ndarray | None, false_alarm: float = 0.05) -> np.ndarray:
     """True (n,) where a picture belongs to no known class.
 
@@ -131,7 +136,7 @@ def unknown(scores: np.ndarray, held_scores: np.ndarray | None, false_alarm: flo
     say."""
     check_false_alarm(false_alarm)
     held_scores = np.zeros(0) if held_scores is None else held_scores
-    least = int(np.ceil(1 / false_alarm - 1e-9)) - 1
+    least = least_held_out(false_alarm)
     need(
         len(held_scores) >= least,
         f"A false-alarm rate of {false_alarm:g} needs at least {least} held-out images, and there are "

@@ -20,11 +20,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..clip.encoders import Encoder
 from ..clip.prototypes import text_prototypes
-from ..core import l2norm, need, pick_device, reading
+from ..core import l2norm, markdown_text, need, pick_device, reading
 from ..data.files import open_image
 from ..data.splits import is_copy
 from ..gap.explore import Explorer, explore
-from ..metrics import log_softmax
+from ..metrics import calibration_error, log_softmax
 from ..model.folds import image_prototypes
 from ..model.methods import METHODS, fit_many
 from cmm_nb.model.multilabel import (
@@ -32,6 +32,7 @@ from cmm_nb.model.multilabel import (
     check_both_sides,
     choose_thresholds,
     known_labels,
+    label_findings,
     label_report,
     log_odds,
     merge_copies,
@@ -49,10 +50,12 @@ from cmm_nb.use.calibration import (
     hold_out,
     join_held,
     known_score,
+    least_held_out,
     strangeness,
     top_unit,
     unknown,
 )
+from .card import card_text, download, upload, write_card
 from cmm_nb.use.explain import (
     Prediction,
     class_report,
@@ -92,22 +95,28 @@ from cmm_nb.use.model_file import (
     fitted_from,
     fitted_header,
     fitted_state,
+    id_of,
     read_model,
     same_encoder,
+    without_folders,
     write_model,
 )
 from cmm_nb.use.show import (
     Answered,
-    answers_section,
+    New,
     class_table,
     doubles,
     doubles_section,
+    findings,
+    labels_section,
     mistakes_section,
+    new_sections,
+    reliability_section,
     section,
     summary_section,
     thumbnail,
     tile,
-    tiles,
+    unsure_section,
     write_page,
 )
 
@@ -576,7 +585,7 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         if held is None:
             return [Prediction(pairs, None, None) for pairs in likeliest]
         strange = strangeness(known_score(S, self.unit_), held).tolist()
-        enough = len(held) + 1 >= 1 / self.false_alarm - 1e-9
+        enough = len(held) >= least_held_out(self.false_alarm)
         return [
             Prediction(pairs, p, p <= self.false_alarm if enough else None)
             for pairs, p in zip(likeliest, strange)
@@ -628,40 +637,35 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
 
     def show(self, path: str | os.PathLike, X: Any = None, force: bool = False) -> Path:
         """Write a page for a browser: what was held out and got wrong, what it is unsure of, labels that look wrong,
-        doubles; and, with X (a folder or paths), these pictures by their answers. Returns the path.
+        doubles, classes, are the percentages right; and, with X (a folder or paths), these pictures by their answers.
+        Returns the path.
 
         `ValueError` for a classifier of features, and where the page cannot be written."""
         check_is_fitted(self, "fitted_")
         need(self.sources_, "A page shows pictures: this classifier was fitted on features.")
         need(not self.multilabel, "A page shows one label a picture: ask report and answers about several.")
-        asked = self._answered()
-        unsure = section(
-            "Right, but least sure",
-            "More pictures like these would help.",
-            tiles([asked.tile(i) for i in asked.unsure(24)]),
-        )
-        worst = section("The classes, the worst first", "Held out in turn.", class_table(asked))
-        same = doubles_section(doubles(l2norm(self.support_), self.support_class_), self._support_tile)
-        new = answers_section(self._grouped(X))
-        said = "The pictures it learned from and the texts of their classes: rest on a dot, move the slider."
-        space = section("The space", said, self.explore(500).framed())
-        parts = [
-            summary_section(asked, self._facts()),
-            new,
-            mistakes_section(asked),
-            same,
-            unsure,
-            worst,
-            space,
-        ]
+        asked, said = self._answered(), self.findings()
+        parts = [summary_section(said, self._facts()), *self._new_sections(X)]
+        parts += [mistakes_section(asked), unsure_section(asked), labels_section(asked)]
+        parts += [doubles_section(doubles(l2norm(self.support_), self.support_class_), self._support_tile)]
+        parts += [section("The classes, the worst first", "Held out in turn.", class_table(asked))]
+        about = "The pictures it learned from and the texts of their classes: rest on a dot, move the slider."
+        parts += [reliability_section(asked), section("The space", about, self.explore(500).framed())]
         return write_page(path, f"{len(self.classes_)} classes, {len(self.support_)} pictures", parts, force)
+
+    def findings(self) -> list[str]:
+        "Three sentences: held-out accuracy with its interval, labels to look at, the class that needs more pictures."
+        check_is_fitted(self, "fitted_")
+        if self.multilabel:
+            return label_findings(self.report())
+        return findings(self._answered(), self.report())
 
     def _answered(self) -> Answered:
         "The held-out support pictures as a page shows them."
         held, labels = self.held_ or {}, [str(label) for label in self.classes_]
         need(not held or "sure" in held, "This file is of an earlier version: fit the classifier again.")
         row = held.get("row", np.zeros(0, int))
-        names = [self.sources_[i] for i in row]
+        names = [self.sources_[i] if self.sources_ else f"row {i}" for i in row]
         answer, sure, given = (held.get(name, np.zeros(0)) for name in ("answer", "sure", "given"))
         opened = [partial(open_image, name) for name in names]
         return Answered(names, opened, self.support_class_[row], answer.astype(int), sure, given, labels)
@@ -672,19 +676,14 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
             thumbnail(partial(open_image, source)), [str(self.classes_[self.support_class_[i]])], source
         )
 
-    def _grouped(self, X: Any) -> dict[str, list[Markup]]:
-        "Tiles of the pictures X by their answer, the surest first."
+    def _new_sections(self, X: Any) -> list[str]:
+        "The pictures X by their answer, as parts of a page; none for None."
         if X is None:
-            return {}
+            return []
         X, _ = sort_input(X)
         need(isinstance(X, Pictures), "A page shows pictures: give a folder, paths or images.")
-        groups: dict[str, list[Markup]] = {}
-        answers = self.answers(X)
-        for i in sorted(range(len(X)), key=lambda i: -answers[i].probability):
-            said = [f"{answers[i].probability:.0%} sure"] + ["none of these?"] * bool(answers[i].unknown)
-            one = tile(thumbnail(partial(X.__getitem__, i)), said, X.name(i))
-            groups.setdefault(str(answers[i].label), []).append(one)
-        return dict(sorted(groups.items()))
+        answers = enumerate(self.answers(X))
+        return new_sections([New(X.name(i), partial(X.__getitem__, i), answer) for i, answer in answers])
 
     def _facts(self) -> list[str]:
         "Sentences about the classifier, for its page."
@@ -747,6 +746,78 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
             )
         held = dict(row=np.arange(len(y)), answer=self.logits(X).argmax(1))
         return class_report(self.classes_, class_numbers(y, self.classes_), held)
+
+    # Sharing
+
+    def card(
+        self,
+        path: str | os.PathLike | None = None,
+        file: str | os.PathLike = "classifier.cmm",
+        license: str | None = None,
+        pictures: bool = False,
+        force: bool = False,
+    ) -> str:
+        """A model card in Markdown (`cmm_nb.use.card`): classes, how often it was right while held out, limits. With
+        `path` it is written there too; `ValueError` where that cannot be.
+
+        `file`: where the classifier is saved, of which the name is said but no folder. `pictures`: with one small
+        picture of each class in it."""
+        check_is_fitted(self, "fitted_")
+        load = f"CMMClassifier.load({os.path.basename(file)!r})"
+        text = self._card_text(_header(self), load, license, pictures)
+        if path is not None:
+            write_card(path, text, force)
+        return text
+
+    def _card_text(self, header: Mapping, load: str, license: str | None, pictures: bool) -> str:
+        need(not self.multilabel, "A card tells of one label a picture: ask report about several.")
+        facts: dict[str, Any] = dict(license=license, identity=id_of(header, _tensors(self)))
+        if self.held_:
+            right = self.held_["answer"] == self.support_class_[self.held_["row"]]
+            facts["error"] = calibration_error(self.held_["sure"], right)
+        return card_text(header, self.report(), load, examples=self._examples(pictures), **facts)
+
+    def _examples(self, pictures: bool) -> dict[Any, str]:
+        "By label, the name of the file of one support picture in Markdown, and if wanted the picture."
+        if not self.sources_:
+            return {}
+        labels, rows = self.classes_.tolist(), np.unique(self.support_class_, return_index=True)[1].tolist()
+        found = {}
+        for label, source in zip(labels, (self.sources_[row] for row in rows)):
+            small = f"{thumbnail(partial(open_image, source), 64)} " if pictures else ""
+            found[label] = small + markdown_text(os.path.basename(source))
+        return found
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        private: bool = True,
+        license: str | None = None,
+        pictures: bool = False,
+        api: Any = None,
+    ) -> str:
+        """Put the classifier and its card into a repository of the Hugging Face hub; returns its address.
+
+        Pictures stay here (but for `pictures=True`, see `card`), and so do the names of folders. `api`: an `HfApi`,
+        e.g. with a token. `ValueError` as from `cmm_nb.use.card.upload`."""
+        check_is_fitted(self, "fitted_")
+        header = without_folders(_header(self))
+        text = self._card_text(header, f"CMMClassifier.from_hub({repo_id!r})", license, pictures)
+        write = partial(write_model, header=header, tensors=_tensors(self))
+        return upload(repo_id, write, text, private, api)
+
+    @classmethod
+    def from_hub(
+        cls,
+        repo_id: str,
+        revision: str | None = None,
+        encoder: str | Encoder | None = None,
+        pretrained: str | None = None,
+        device: str = "cpu",
+        api: Any = None,
+    ) -> "CMMClassifier":
+        "The classifier in a repository of the hub: one safetensors file is fetched, and read as `load` does."
+        return cls.load(download(repo_id, revision, api), encoder, pretrained, device)
 
     # Keeping
 

@@ -422,8 +422,8 @@ def encode_support(encoder: Encoder, pictures: Pictures, folder=None, progress: 
 
 # %% ../../nbs/use/61_inputs.ipynb #22d3237a
 TOY = (
-    "The embedded encoder is for trying out: it sees 32 by 32 pixels and cannot read photographs, where it is right no "
-    "more often than by chance. For those take an open_clip model (--encoder ViT-B-32 --pretrained openai)."
+    "The embedded encoder is for trying out: it sees 32 by 32 pixels and cannot read photographs. For those take an "
+    "open_clip model (--encoder ViT-B-32 --pretrained openai)."
 )
 
 

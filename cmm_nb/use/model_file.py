@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['FORMAT', 'find_formula', 'formula_name', 'fitted_header', 'fitted_state', 'arrays_of', 'fitted_from', 'write_model',
-           'read_model', 'check_classifier', 'check_answer', 'model_id', 'is_classifier', 'encoder_card',
-           'same_encoder']
+           'read_model', 'check_classifier', 'check_answer', 'model_id', 'id_of', 'is_classifier', 'without_folders',
+           'encoder_card', 'same_encoder']
 
 # %% ../../nbs/use/62_model_file.ipynb #d70b3674
 import inspect
@@ -115,16 +115,22 @@ def _plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
+def _sealed(header: Mapping, tensors: Mapping[str, np.ndarray]) -> tuple[dict, dict[str, str]]:
+    "The arrays as they are written, and the metadata: the header, and a hash over both."
+    arrays = {name: np.ascontiguousarray(t) for name, t in tensors.items()}
+    text = json.dumps({"format": FORMAT, **header, "versions": versions()}, default=_plain)
+    return arrays, dict(cmm_nb=text, hash=content_hash(text, arrays))
+
+
 def write_model(path: str | os.PathLike, header: Mapping, tensors: Mapping[str, np.ndarray]) -> Path:
     "Write header and arrays to one file, whole or not at all; `ValueError` where that is not possible."
     from safetensors.numpy import save_file
 
     path = Path(path)
-    text = json.dumps({"format": FORMAT, **header, "versions": versions()}, default=_plain)
-    arrays = {name: np.ascontiguousarray(t) for name, t in tensors.items()}
+    arrays, metadata = _sealed(header, tensors)
     try:
         with atomic_path(path) as tmp:
-            save_file(arrays, tmp, metadata=dict(cmm_nb=text, hash=content_hash(text, arrays)))
+            save_file(arrays, tmp, metadata=metadata)
     except OSError as e:
         raise ValueError(
             f"{path} cannot be written ({e.strerror or e}): choose a folder where you may write."
@@ -257,6 +263,11 @@ def model_id(path: str | os.PathLike) -> str:
     return _contents(Path(path))[0].get("hash", "")[:12]
 
 
+def id_of(header: Mapping, tensors: Mapping[str, np.ndarray]) -> str:
+    "The `model_id` of the file that `write_model` would write."
+    return _sealed(header, tensors)[1]["hash"][:12]
+
+
 def is_classifier(path: str | os.PathLike) -> bool:
     "Is the file at `path` a classifier that was saved here?"
     from safetensors import safe_open
@@ -266,6 +277,17 @@ def is_classifier(path: str | os.PathLike) -> bool:
             return "cmm_nb" in (file.metadata() or {})
     except Exception:
         return False
+
+# %% ../../nbs/use/62_model_file.ipynb #98521542
+def without_folders(header: Mapping[str, Any]) -> dict[str, Any]:
+    "The header of a classifier without the folders in which its pictures, weights and prompts lay."
+    shared = {**header, "sources": [os.path.basename(name) for name in header["sources"] or []] or None}
+    if header["templates"]:
+        shared["params"] = header["params"] | dict(templates=header["templates"])
+    if header["encoder"] and os.path.dirname(header["encoder"]["pretrained"]):
+        name = os.path.basename(header["encoder"]["pretrained"])
+        shared["encoder"] = header["encoder"] | dict(pretrained=f"./{name}")
+    return shared
 
 # %% ../../nbs/use/62_model_file.ipynb #564072b0
 def _transform_name(preprocess: Any) -> str:
