@@ -6,6 +6,7 @@ and installs the package."""
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -45,6 +46,17 @@ def pictures(home: Path) -> None:
             file.write_bytes(painter.jpeg(c))
 
 
+def served(words: list[str], home: Path, env: dict) -> str:
+    "Start a server, and end it as soon as it says that it can be ended; what went wrong, or nothing."
+    with subprocess.Popen(
+        words, cwd=home, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        said = next((line for line in process.stdout if "Ctrl-C ends it" in line), "")
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+    return "" if said and process.returncode == 0 else f"exit {process.returncode}: {said}{rest}"
+
+
 def run(command: str, home: Path) -> str:
     "Run a command as a reader would, in `home`; what went wrong, or nothing."
     words = shlex.split(command)
@@ -55,6 +67,8 @@ def run(command: str, home: Path) -> str:
     env |= {"CMM_DATA": str(home / "data"), "CMM_CACHE": str(home / "cache"), "PYTHONPATH": str(ROOT)}
     place = ROOT if words[0] == "make" else home
     command = command.replace("make ", "make -n ", 1) if words[0] == "make" else command
+    if words[:2] == ["cmm", "serve"]:
+        return served([*words, "--port", "0"], home, env)
     command += next((more for start, more in SHORT.items() if command.startswith(start)), "")
     done = subprocess.run(
         command, shell=True, cwd=place, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT

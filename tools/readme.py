@@ -64,7 +64,7 @@ def build() -> None:
         new = name.replace("output_", "index_")
         (images / new).write_bytes(data)
         text = text.replace(f"]({name})", f"](nbs/images/{new})")
-    text = re.sub(r"[ \t]+\n", "\n", re.sub(r"\n{3,}", "\n\n", text)).strip()
+    text = re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", text)).strip()
     (ROOT / "README.md").write_text(text + "\n", encoding="utf-8")
 
 
