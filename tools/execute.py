@@ -88,7 +88,7 @@ def still(output, width: int, colours: int) -> list:
     if page.startswith('<details class="fold"'):
         return []
     pictures = []
-    for png, of_page, caption in FIGURE.findall(page):  # GitHub shows none inside HTML
+    for png, of_page, caption in FIGURE.findall(page):  # inside HTML a viewer on the web may drop them
         words = unescape(re.sub(r"<[^>]+>", "", caption))
         pictures.append(nbformat.v4.new_output("stream", text=f"{words}\n"))
         pictures.append(picture(png, words, min(width, int(of_page)), colours))
