@@ -15,7 +15,7 @@ from torch.nn.functional import normalize, one_hot
 
 from .side_by_side import Batch, Settings, adamw, many_scores, mean_ce, per_cell, side_by_side
 from ..model.choice import Candidates, State, blends, clip_logits
-from ..model.methods import method
+from ..model.methods import method, usual_numbers
 from ..model.tasks import Task, many_rows
 
 # %% ../../nbs/baselines/34_adapters.ipynb #4f7b6722
@@ -204,6 +204,7 @@ def _prolip_default(task: Task) -> dict[str, Any]:
     formula=mapped_logits,
     parameters=["W"],
     embedding=mapped_embedding,
+    numbers=lambda s: 2 * usual_numbers(s),
 )
 def train_prolip(batch: Batch, settings: Settings) -> State:
     "ProLIP's linear adapter (Fahes et al. 2024): W = I + Qt G Qx^T by Adam in the coordinates G (R, B, p, r)."

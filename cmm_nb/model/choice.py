@@ -59,16 +59,19 @@ class Tally:
 def tally(candidates: Candidates, y: Tensor) -> Tally:
     "Judge candidates: (settings of B cells, logits (B, n, C)) in batches, and the labels y (n,)."
     settings: list[dict[str, Any]] = []
-    hits, cost = [], []
+    # Python's numbers: tensors that stay between two tables would keep the tables' memory from being used again
+    hits: list[int] = []
+    cost: list[float] = []
     for cells, logits in candidates:
         settings += cells
         labels = y.expand(logits.shape[:-1])
-        hits.append((logits.argmax(-1) == labels).sum(-1))
+        hits += (logits.argmax(-1) == labels).sum(-1).tolist()
         each = cross_entropy(
             logits.flatten(0, -2), labels.flatten(), reduction="none"
         )  # classes stay innermost
-        cost.append(each.view(labels.shape).sum(-1))
-    return Tally(settings, torch.cat(hits), torch.cat(cost), len(y))
+        cost += each.view(labels.shape).sum(-1).tolist()
+    found = torch.tensor(hits, device=y.device), torch.tensor(cost, dtype=logits.dtype, device=y.device)
+    return Tally(settings, *found, len(y))
 
 # %% ../../nbs/model/16_choice.ipynb #433c5c92
 def choose(

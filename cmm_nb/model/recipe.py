@@ -35,8 +35,11 @@ def recipe_embedding(state: State, z: Tensor) -> tuple[Tensor, Tensor]:
 def temper(logits: Tensor, y: Tensor) -> float:
     "The factor on zero-shot's logits (N, C) that fits labels y (N,) best, between e^-4 and e^2; log t ~ N(0, 1)."
     log_t = torch.linspace(-4, 2, 61, dtype=logits.dtype, device=logits.device)
-    costs = [cross_entropy(t.exp() * logits, y, reduction="sum") + t**2 / 2 for t in log_t]
-    return float(log_t[int(torch.stack(costs).argmin())].exp())
+    # all in one tensor: numbers that stay between two tables would keep the tables' memory from being used again
+    costs = log_t**2 / 2
+    for cost, t in zip(costs, log_t):
+        cost += cross_entropy(t.exp() * logits, y, reduction="sum")
+    return float(log_t[int(costs.argmin())].exp())
 
 
 def expected_error(logits: Tensor, y: Tensor) -> float:
