@@ -613,10 +613,9 @@ def _print_answer(file, answer) -> None:
 def _print_json(file, answer) -> None:
     "A JSON object on one line; of a picture that cannot be read, its error."
     if isinstance(answer, str):
-        found: dict = dict(error=answer)
+        found = dict(error=answer)
     else:
-        found = dict(top=answer.top, strangeness=answer.strangeness, unknown=answer.unknown)
-        found |= dict(labels=answer.labels) if answer.labels is not None else {}
+        found = answer.plain()
     print(json.dumps(dict(path=str(file)) | found, ensure_ascii=False), flush=True)
 
 

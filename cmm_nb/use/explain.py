@@ -41,7 +41,13 @@ class Prediction:
     def probability(self) -> float:
         return self.top[0][1]
 
+    def plain(self) -> dict[str, Any]:
+        "For JSON: top, strangeness, unknown, and labels where there may be several."
+        found = dict(top=self.top, strangeness=self.strangeness, unknown=self.unknown)
+        return found if self.labels is None else found | dict(labels=self.labels)
+
     def __str__(self) -> str:
+
         likeliest = ", ".join(f"{label} {p:.0%}" for label, p in self.top)
         if self.labels is not None:
             return f"{', '.join(map(str, self.labels)) or 'none of them'} ({likeliest})"

@@ -16,7 +16,6 @@ import socket
 import sys
 import threading
 import time
-from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -182,7 +181,7 @@ class PictureServer(ThreadingHTTPServer):
         "The answer to the picture in these bytes, as `cmm predict --json` has it; `Refused` where there is none."
         with self.one_at_a_time:
             try:
-                return asdict(self.clf.predict_one(image_in(content), top))
+                return self.clf.predict_one(image_in(content), top).plain()
             except ValueError as error:
                 hint = "; send the bytes of one picture: curl --data-binary @picture.jpg"
                 raise Refused(400, f"{error}{hint if content[:2] == b'--' else ''}") from None
