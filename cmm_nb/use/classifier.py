@@ -323,13 +323,17 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         return self._learn(np.concatenate([self.support_, rows[fresh]]), number[kept], new, text, sources)
 
     def _fresh(self, X: Any, rows: np.ndarray, number: np.ndarray) -> np.ndarray:
-        "Which of the new rows (n,) to add: no picture twice; `ValueError` for one that has another label already."
-        if self.multilabel or not isinstance(X, Pictures):
+        """Which of the new rows (n,) to add: no picture twice. `ValueError` for one that has another label already; with
+        several labels, those of the new one join those of the old in `number`."""
+        if not isinstance(X, Pictures):
             return np.ones(len(rows), dtype=bool)
         known, n = is_copy(l2norm(rows), l2norm(self.support_)), len(self.support_)
         first = cosines(rows[known], self.support_).argmax(1)
         for i, j in zip(np.flatnonzero(known).tolist(), first.tolist()):
             old, new = self.sources_[j], X.name(i)
+            if self.multilabel:
+                number[j] |= number[n + i]
+                continue
             need(
                 number[n + i] == number[j],
                 f"{new} is the picture {old}, which has another label: keep one of them.",

@@ -644,6 +644,12 @@ def _read_folders(args) -> list[str]:
     return [name for name in _named([one for one in args.images if one != "-"]) if os.path.isdir(name)]
 
 
+def _model_of(args) -> str:
+    from cmm_nb.use.model_file import model_id
+
+    return model_id(args.model)
+
+
 def _check_answers(args) -> None:
     "`ValueError` for a page or folders that cannot be written; asked before anything is read."
     from cmm_nb.use.folders import may_sort
@@ -655,7 +661,7 @@ def _check_answers(args) -> None:
         "--csv goes alone: ask for --html and --sort without it.",
     )
     if args.sort:
-        may_sort(args.sort, _read_folders(args), args.force)
+        may_sort(args.sort, _read_folders(args), args.force, _model_of(args))
 
 # %% ../../nbs/use/73_cli.ipynb #468f13dd
 def _page_of_answers(found: Sequence[tuple], args) -> Path:
@@ -676,7 +682,7 @@ def _sort_answers(clf, answers: Iterable[tuple], args) -> tuple[list[str], int]:
     read = ((file, answer) for file, answer in answers if not isinstance(answer, str))
     labels = ((file, None if answer.unknown else answer.label) for file, answer in read)
     folders, classes = _read_folders(args), clf.classes_.tolist()
-    into, before = sort_pictures(args.sort, labels, classes, args.link, folders, args.force)
+    into, before = sort_pictures(args.sort, labels, classes, args.link, folders, args.force, _model_of(args))
     lines = [f"{n:6,} {os.path.join(args.sort, folder)}" for folder, n in sorted(into.items())]
     done = "linked" if args.link else "copied"
     return [*lines, f"{sum(into.values()):,} pictures {done} into {len(into)} folders"], before
@@ -700,7 +706,7 @@ def _look_at_answers(clf, files: Sequence, args) -> int:
     from cmm_nb.use.folders import unsorted
 
     every = args.html or args.json  # else what was sorted before needs no answer
-    left = list(files) if every else unsorted(args.sort, files)
+    left = list(files) if every else unsorted(args.sort, files, _model_of(args))
     found: list[tuple] = []
     said: list[str] = []
     answers = _told(clf, left, args, found)
@@ -763,9 +769,7 @@ def predict(args) -> None:
         print(f"cmm: --top {args.top}: the classifier has {n_classes} classes", file=sys.stderr)
     args.top = min(args.top, n_classes)
     if args.csv:
-        from cmm_nb.use.model_file import model_id
-
-        bad = predict_csv(clf, files, args.csv, model_id(args.model), args.top, not args.quiet, args.force)
+        bad = predict_csv(clf, files, args.csv, _model_of(args), args.top, not args.quiet, args.force)
         print(f"{len(files)} pictures: {args.csv}")
     elif args.html or args.sort:
         bad = _look_at_answers(clf, files, args)
@@ -812,10 +816,9 @@ def suggest(args) -> None:
     chosen = clf.suggest(readable, args.k)
     if args.label_studio:
         from cmm_nb.use.label_studio import to_label_studio
-        from cmm_nb.use.model_file import model_id
 
         may_write(args.label_studio, partial(_holds, mark=b'"model_version": "cmm '), args.force)
-        print(to_label_studio(args.label_studio, chosen, args.root, f"cmm {model_id(args.model)}"))
+        print(to_label_studio(args.label_studio, chosen, args.root, f"cmm {_model_of(args)}"))
     else:
         say = _print_json if args.json else _print_answer
         for file, answer in chosen:
@@ -897,10 +900,7 @@ def evaluate(args) -> None:
     from cmm_nb.use.show import wilson
 
     clf = _loaded(args)
-    if clf.multilabel:
-        report = clf.report(args.folder)
-        print(json.dumps(report, indent=1)) if args.json else _print_labels(report)
-        return
+
     pictures, labels = class_folders(args.folder)
     known = {os.path.realpath(source) for source in clf.sources_}
     learned = sum(os.path.realpath(file) in known for file in pictures.items)
@@ -908,6 +908,10 @@ def evaluate(args) -> None:
         pictures.notes.append(f"{learned} of {len(pictures)} pictures were learned from: this is no test")
     for note in pictures.notes:
         print(f"cmm: {note}", file=sys.stderr)
+    if clf.multilabel:
+        report = clf.report(args.folder)
+        print(json.dumps(report, indent=1)) if args.json else _print_labels(report)
+        return
     label_of = dict(zip(pictures.items, class_numbers(np.asarray(labels), clf.classes_)))
     found = list(predictions(clf, pictures.items, 1))
     _print_all([pair for pair in found if isinstance(pair[1], str)], _print_answer)

@@ -100,7 +100,7 @@ def place(picture: Any, folder: Path, link: str = "") -> Path:
 # %% ../../nbs/use/69_folders.ipynb #4e5e7eaf
 UNKNOWN = "unknown"  # the folder of what looks like none of the classes
 TABLE = "sorted-by-cmm.csv"
-_HEAD = ["picture", "size", "modified", "copy"]
+_HEAD = ["picture", "size", "modified", "copy", "model"]
 
 
 def _is_ours(table: Path) -> bool:
@@ -108,8 +108,19 @@ def _is_ours(table: Path) -> bool:
         return file.readline(200).strip() == ",".join(_HEAD).encode()
 
 
-def may_sort(out: Any, read: Iterable = (), force: bool = False) -> Path:
-    """`out` as a `Path` to sort pictures into: new, empty, or sorted into before; `force`: whatever is in it.
+def _rows(table: Path) -> list[list[str]]:
+    "The whole rows of a table below its head; none where there is none. A torn last line is taken away."
+    lines = table.read_bytes().decode("utf-8", "replace") if table.exists() else ""
+    whole = lines[: lines.rfind("\n") + 1]
+    rows = [row for row in csv.reader(io.StringIO(whole, newline="")) if len(row) == len(_HEAD)]
+    if whole != lines:
+        with atomic_path(table) as tmp:
+            tmp.write_text(csv_text(rows), encoding="utf-8", newline="")
+    return rows[1:]
+
+
+def may_sort(out: Any, read: Iterable = (), force: bool = False, model: str = "") -> Path:
+    """`out` as a `Path` to sort pictures into: new, empty, or sorted into before by this `model`; `force`: any.
 
     `ValueError` otherwise, where one cannot write, and inside one of the folders `read`."""
     out = Path(out)
@@ -119,6 +130,11 @@ def may_sort(out: Any, read: Iterable = (), force: bool = False) -> Path:
     need(
         force or ours or empty,
         f"{out} is not empty, and nothing was sorted into it before: choose a new folder, or --force adds to it.",
+    )
+    others = {row[4] for row in _rows(out / TABLE)} - {model} if ours else set()
+    need(
+        force or not others,
+        f"{out} was filled by another classifier: choose a new folder, or --force adds to it.",
     )
     real = Path(os.path.realpath(out))
     for folder in filter(os.path.isdir, read):
@@ -135,20 +151,14 @@ def _stamp(picture: Any) -> tuple[str, ...]:
     return cell(os.path.realpath(picture)), str(state.st_size), str(state.st_mtime_ns)
 
 
-def _sorted_before(table: Path) -> set[tuple[str, ...]]:
-    "The stamps of a table; none where there is none, and a torn last line is taken away."
-    lines = table.read_bytes().decode("utf-8", "replace") if table.exists() else ""
-    whole = lines[: lines.rfind("\n") + 1]
-    rows = [row for row in csv.reader(io.StringIO(whole, newline="")) if len(row) == len(_HEAD)]
-    if whole != lines:
-        with atomic_path(table) as tmp:
-            tmp.write_text(csv_text(rows), encoding="utf-8", newline="")
-    return {tuple(row[:3]) for row in rows}
+def _sorted_before(out: Path, model: str) -> set[tuple[str, ...]]:
+    "The stamps of what was sorted by this model."
+    return {tuple(row[:3]) for row in _rows(out / TABLE) if row[4] == model}
 
 
-def unsorted(out: Any, pictures: Iterable) -> list:
-    "The pictures that were not sorted into `out` before, those that are not there included."
-    done = _sorted_before(Path(out) / TABLE)
+def unsorted(out: Any, pictures: Iterable, model: str = "") -> list:
+    "The pictures that were not sorted into `out` before by this `model`, those that are not there included."
+    done = _sorted_before(Path(out), model)
     return [picture for picture in pictures if not (os.path.isfile(picture) and _stamp(picture) in done)]
 
 
@@ -159,15 +169,16 @@ def sort_pictures(
     link: str = "",
     read: Iterable = (),
     force: bool = False,
+    model: str = "",
 ) -> tuple[Counter, int]:
     """Copy pictures, (path, label) pairs, into folders of their `classes` below `out`; None as a label is unknown.
 
     Returns how many went into each folder, and how many were sorted before. `link`: see `place`; for the rest see
     `may_sort`."""
-    out = may_sort(out, read, force)
+    out = may_sort(out, read, force, model)
     out.mkdir(parents=True, exist_ok=True)
     names = {None: UNKNOWN} | folder_names(classes, [UNKNOWN])
-    done, before = _sorted_before(out / TABLE), 0
+    done, before = _sorted_before(out, model), 0
     into: Counter[str] = Counter()
     with open(out / TABLE, "a", encoding="utf-8", newline="") as table:
         if not table.tell():
@@ -177,7 +188,7 @@ def sort_pictures(
                 before += 1
                 continue
             copy = place(picture, out / names[label], link)
-            table.write(csv_text([[*_stamp(picture), copy.relative_to(out).as_posix()]]))
+            table.write(csv_text([[*_stamp(picture), copy.relative_to(out).as_posix(), model]]))
             table.flush()
             into[names[label]] += 1
     return into, before
