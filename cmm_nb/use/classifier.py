@@ -323,8 +323,8 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         return self._learn(np.concatenate([self.support_, rows[fresh]]), number[kept], new, text, sources)
 
     def _fresh(self, X: Any, rows: np.ndarray, number: np.ndarray) -> np.ndarray:
-        """Which of the new rows (n,) to add: no picture twice. `ValueError` for one that has another label already; with
-        several labels, those of the new one join those of the old in `number`."""
+        """Which of the new rows (n,) to add: no picture twice. `ValueError` for one that has another label already; of
+        several labels, the new ones join the old ones in `number`."""
         if not isinstance(X, Pictures):
             return np.ones(len(rows), dtype=bool)
         known, n = is_copy(l2norm(rows), l2norm(self.support_)), len(self.support_)
