@@ -37,6 +37,16 @@ def usual_numbers(s: Sizes) -> float:
     return 5 * s.N * (s.C + s.d) + 4 * s.V * s.C
 
 
+def _left_to_group(group: Path) -> list[int]:
+    "Bytes that a Linux control group may still take; what it holds of files alone can be given back."
+    try:
+        most, used = (int((group / f"memory.{name}").read_text()) for name in ("max", "current"))
+        stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):  # no limit ("max"), or no Linux
+        return []
+    return [most - used + int(stat.get("inactive_file", 0)) + int(stat.get("active_file", 0))]
+
+
 def free_gib() -> float:
     """GiB that may still be taken: the environment variable CMM_MEMORY where it is set, else what the system tells.
 
@@ -45,15 +55,14 @@ def free_gib() -> float:
     if given:
         need(given.replace(".", "", 1).isdecimal(), f"CMM_MEMORY must be a number of GiB, not {given!r}.")
         return float(given)
-    info, group = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
+    info = Path("/proc/meminfo")
     found = [
         1024 * int(line.split()[1])
         for line in (info.read_text().splitlines() if info.exists() else [])
         if line.startswith("MemAvailable")
     ]
-    most, used = group / "memory.max", group / "memory.current"
-    if most.exists() and used.exists() and most.read_text().strip() != "max":
-        found.append(int(most.read_text()) - int(used.read_text()))
+    found += _left_to_group(Path("/sys/fs/cgroup"))
+
     if not found and hasattr(os, "sysconf"):
         found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     return min(found, default=float("inf")) / 2**30
