@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['recipe_logits', 'recipe_embedding', 'temper', 'expected_error', 'Recipe', 'principal', 'text_directions', 'Problem',
-           'solve', 'fit_task', 'fit_cmm']
+           'solve', 'span', 'fit_task', 'fit_cmm']
 
 # %% ../../nbs/model/21_recipe.ipynb #d689fe85
 from dataclasses import asdict, dataclass
@@ -126,7 +126,7 @@ def solve(problem: Problem, steps: int, train_W: bool = True, train_T: bool = Tr
     return V, M
 
 # %% ../../nbs/model/21_recipe.ipynb #d927590d
-def _span(X: Tensor) -> Tensor:
+def span(X: Tensor) -> Tensor:
     "Orthonormal rows (r, d): the directions in which rows X (N, d) lie."
     lengths, directions = principal(X)
     return directions[lengths > 1e-4 * lengths[0]]
@@ -142,7 +142,7 @@ def fit_task(task: Task, recipe: Recipe = Recipe()) -> Fitted:
     clip = task.logit_scale * X @ T0.mT
     t = temper(clip, task.y) if recipe.temper else 1.0
     scale, error = t * task.logit_scale, expected_error(t * clip, task.y)
-    Q, P = _span(X), text_directions(T0)
+    Q, P = span(X), text_directions(T0)
     U, R, T_text = X @ Q.mT, Q @ P.mT, (T0 - T0.mean(0)) @ P.mT
     spread_T = recipe.spread_T * (len(X) / task.n_classes) ** 0.5
     spread_W = recipe.spread_W * (len(X) / task.n_classes) ** 0.5 * max(error, 1e-2) ** 2

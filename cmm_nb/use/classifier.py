@@ -31,24 +31,23 @@ from cmm_nb.model.multilabel import (
     BACKGROUND,
     check_both_sides,
     choose_thresholds,
+    fit_labels,
+    hold_out_labels,
     known_labels,
     label_findings,
     label_report,
-    log_odds,
     merge_copies,
     read_labels,
     rest_texts,
-    side_by_side,
-    two_class_tasks,
 )
 from ..model.suggest import suggest_rows
 from ..model.tasks import make_task
 from ..runs.notebooks import Markup
 from cmm_nb.use.calibration import (
+    HeldOut,
     check_false_alarm,
     fit_temperature,
     hold_out,
-    join_held,
     known_score,
     least_held_out,
     strangeness,
@@ -272,10 +271,16 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         images or features without labels, for methods that learn from them too; copies of labelled ones do not count.
         Returns self; raises `ValueError` for whatever does not fit together."""
         METHODS.canonical(self.method)
-        need(
-            not self.multilabel or (X_val is None and unlabelled is None),
-            "multilabel=True learns from labelled pictures alone: leave X_val and unlabelled out.",
-        )
+        if self.multilabel:
+            alone = X_val is None and unlabelled is None
+            need(
+                alone, "multilabel=True learns from labelled pictures alone: leave X_val and unlabelled out."
+            )
+            known = METHODS.canonical(self.method) == "cmm"
+            need(
+                known,
+                f"multilabel=True has its own form of cmm, and none of {self.method!r}: leave method out.",
+            )
         X, y = self._read(X, y)
         check_false_alarm(self.false_alarm)
         templates = self._check_pictures(X, y, text_features) if isinstance(X, Pictures) else None
@@ -486,27 +491,28 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         return self.logit_scale or (self.encoder_.logit_scale if self.encoder_ else 100.0)
 
     def _learn_several(self, rows, has, classes, text, sources) -> "CMMClassifier":
-        "As `_learn`, with a problem of two classes for each label (`cmm_nb.model.multilabel`); `has` (n, C)."
-        rest = None
+        "As `_learn`, with a question of its own for each label (`cmm_nb.model.multilabel`); `has` (n, C)."
+        has, rest = has.astype(bool), None
         if text is not None:
             seen = text_prototypes(self.encoder_, BACKGROUND, self.templates_) if self.templates_ else None
             rest = rest_texts(l2norm(text), seen)
-        how = dict(seed=self._seed(), device=self.device, pictures=same_pictures(rows))
-        tasks = two_class_tasks(rows, has.astype(bool), text, rest, self._scale(), **how)
-        fits = fit_many(self.method, tasks, **(self.settings or {}))
-        prototypes = np.stack([task.T0[0].cpu().numpy() for task in tasks])
-        fitted = side_by_side(fits, prototypes)
-        held, label = join_held([hold_out(*pair) for pair in zip(fits, tasks)] if self.calibrate else [])
-        self.temperature_, self.unit_, self.held_ = fit_temperature(held), 1.0, None
-        self.fitted_, self.prototypes_ = fitted, prototypes
+        how = dict(logit_scale=self._scale(), device=self.device) | (self.settings or {})
+        self.fitted_ = fit_labels(rows, has, text, rest, **how)
+        self.temperature_, self.unit_, self.held_, judged = 1.0, 1.0, None, np.zeros_like(has)
         self.classes_, self.text_, self.sources_ = classes, text, sources
-        self.support_, self.support_class_ = rows, has
-        if held is not None:
-            odds = log_odds(held.logits)
-            sure, said = self._probabilities(odds), held_summary(held, self.temperature_)
-            self.held_ = said | dict(answer=label, score=odds, sure=sure)
-        p, judged = self._judged()
-        self.thresholds_ = choose_thresholds(p, has.astype(bool), judged)
+        self.support_, self.support_class_ = rows, has.astype(np.int64)
+        self.prototypes_ = self.fitted_.state["T0"].cpu().numpy()
+        if self.calibrate:
+            odds, judged = hold_out_labels(rows, has, text, rest, same_pictures(rows), self._seed(), **how)
+        if judged.any():
+            (row, label), truth = np.nonzero(judged), has[judged]
+            held = HeldOut(row, np.stack([odds[judged], np.zeros(len(row))], 1), (~truth).astype(int))
+            self.temperature_ = fit_temperature(held)
+            sure = self._probabilities(held.logits[:, 0])
+            given = np.where(truth, sure, 1 - sure)
+            self.held_ = dict(row=row, answer=label, score=held.logits[:, 0], sure=sure, given=given)
+        p, _ = self._judged()
+        self.thresholds_ = choose_thresholds(p, has, judged)
         return self
 
     def _judged(self) -> tuple[np.ndarray, np.ndarray]:
