@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['BACKGROUND', 'read_labels', 'check_both_sides', 'known_labels', 'merge_copies', 'rest_texts', 'LabelProblem',
-           'solve_labels', 'fit_labels', 'hold_out_labels', 'choose_thresholds', 'label_report', 'label_findings']
+           'solve_labels', 'fit_labels', 'hold_out_labels', 'choose_thresholds', 'label_report', 'mean_precision_of',
+           'label_findings']
 
 # %% ../../nbs/model/23_multilabel.ipynb #58cea6ff
 from dataclasses import asdict, dataclass
@@ -281,14 +282,19 @@ def label_report(
     )
 
 
+def mean_precision_of(report: Sequence[dict[str, Any]]) -> float:
+    "Mean average precision, 0 to 1, of the labels of a `label_report` that were judged; 0 for none."
+    found = [row["average_precision"] for row in report if row["held_out"]]
+    return sum(found) / max(1, len(found))
+
+
 def label_findings(report: Sequence[dict[str, Any]]) -> list[str]:
     "Two sentences on a `label_report`: mean average precision, and the label with most to gain."
     judged = [row for row in report if row["held_out"]]
     if not judged:
         return ["Too few pictures to hold any out: nothing is known about mistakes yet."]
-    mean = sum(row["average_precision"] for row in judged) / len(judged)
     least = f"{judged[0]['label']} ({judged[0]['average_precision']:.0%})"
     return [
-        f"Held out in turn, the mean average precision of {len(judged)} labels is {mean:.0%}.",
+        f"Held out in turn, the mean average precision of {len(judged)} labels is {mean_precision_of(report):.0%}.",
         f"Least sure is {least}: more pictures with it would help.",
     ]

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..core import atomic_path, csv_text, need, pick
 from ..data.images import DATASETS
+from ..metrics import filled_bins
 from ..model.methods import METHODS
 from ..model.paper import PaperRecipe
 from .ledger import read_ledger
@@ -567,9 +568,8 @@ def reliability(predicted, confidence, label, bins: int = 10) -> list[tuple[floa
     These are the points of a reliability diagram."""
     sure = np.asarray(confidence, dtype=float)
     right = np.asarray(predicted) == np.asarray(label)
-    place = np.minimum((sure * bins).astype(int), bins - 1)
-    members = [place == b for b in np.unique(place)]
-    return [(float(sure[at].mean()), float(right[at].mean()), int(at.sum())) for at in members]
+    members = filled_bins(sure, bins)
+    return [(float(sure[at].mean()), float(right[at].mean()), int(at.sum())) for _, at in members]
 
 # %% ../../nbs/runs/57_tables.ipynb #46e2c2b4
 def _of_classes(rows: "pd.DataFrame", root) -> tuple[np.ndarray, np.ndarray | None, list[str]]:

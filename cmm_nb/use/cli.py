@@ -874,9 +874,10 @@ def show(args) -> None:
 # %% ../../nbs/use/73_cli.ipynb #5a1a3ffe
 def _print_labels(report: list[dict]) -> None:
     "Average precision, precision and recall of each label, as they are in `label_report`."
+    from cmm_nb.model.multilabel import mean_precision_of
+
     judged = [row for row in report if row["held_out"]]
-    mean = sum(row["average_precision"] for row in judged) / max(1, len(judged))
-    print(f"mean average precision of {len(judged)} labels: {mean:.1%}")
+    print(f"mean average precision of {len(judged)} labels: {mean_precision_of(report):.1%}")
     for row in judged:
         precision = "said of none" if row["precision"] is None else f"precision {row['precision']:.0%}"
         found = f"average precision {row['average_precision']:.0%}, {precision}, recall {row['recall']:.0%}"

@@ -162,14 +162,15 @@ _CLASSIFIER = dict(
 )
 
 # %% ../../nbs/use/62_model_file.ipynb #3b1f2bec
-def _contents(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
-    "Metadata and arrays of a safetensors file; `ValueError` for any other."
+def _contents(path: Path, arrays: bool = True) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    "Metadata and arrays (or none) of a safetensors file; `ValueError` for any other."
     from safetensors import safe_open
 
     need(path.is_file(), f"There is no classifier {path}: check the path.")
     try:
         with safe_open(path, "np") as file:
-            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}
+            names = file.keys() if arrays else []
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in names}
     except Exception as e:
         raise Damaged(
             f"{path} cannot be read ({type(e).__name__}): it is cut short, damaged, or no classifier file; "
@@ -260,7 +261,7 @@ def _present_format(header: dict[str, Any]) -> dict[str, Any]:
 
 def model_id(path: str | os.PathLike) -> str:
     "Twelve digits that stand for what a classifier's file holds: equal after another fit to the same data."
-    return _contents(Path(path))[0].get("hash", "")[:12]
+    return _contents(Path(path), arrays=False)[0].get("hash", "")[:12]
 
 
 def id_of(header: Mapping, tensors: Mapping[str, np.ndarray]) -> str:

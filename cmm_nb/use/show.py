@@ -21,7 +21,7 @@ from typing import Any, Callable, Container, Iterable, Mapping, Sequence
 import numpy as np
 
 from ..core import Page, page_file
-from ..metrics import calibration_error
+from ..metrics import calibration_error, filled_bins
 from ..runs.notebooks import Markup, as_markup, fold, html_page, html_table
 from .explain import Prediction, doubtful_labels, own_confidence
 
@@ -247,8 +247,7 @@ def doubles(
 # %% ../../nbs/use/64_show.ipynb #0f45293b
 def reliability(sure: np.ndarray, hit: np.ndarray, bins: int = 15) -> list[tuple[int, int, int, float]]:
     "For each bin with answers: its number, how many there are, how many are right, how sure they are on the average."
-    bin_of = np.minimum((sure * bins).astype(int), bins - 1)
-    inside = [(b, bin_of == b) for b in np.unique(bin_of).tolist()]
+    inside = filled_bins(sure, bins)
     return [(b, int(of.sum()), int(hit[of].sum()), float(sure[of].mean())) for b, of in inside]
 
 
