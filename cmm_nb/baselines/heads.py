@@ -26,7 +26,7 @@ from cmm_nb.baselines.side_by_side import (
 )
 from ..model.choice import State, head_embedding, head_logits
 from ..model.methods import method
-from ..model.recipe import principal
+from ..model.recipe import accelerated, principal
 
 # %% ../../nbs/baselines/33_heads.ipynb #2dc53d95
 _linear_head = partial(side_by_side, formula=head_logits, embedding=head_embedding, parameters=["T"])
@@ -36,23 +36,21 @@ def _logistic(X: Tensor, y: Tensor, offset: Tensor, penalty: Tensor, steps: int 
     """V (R, B, C, d) minimising sum_i CE(offset_i + x_i V^T, y_i) + sum_c penalty_c |V_c|^2 / 2.
 
     For R tasks and B cells: X (R, N, d), y (R, N), offset (R, B, N, C), penalty (R, B, C). Accelerated steps of the
-    size that Boehning's bound (1992) allows; uphill, the momentum is forgotten (O'Donoghue and Candes 2015)."""
+    size that Boehning's bound (1992) allows."""
     R, B, N, C = offset.shape
     singular, directions = principal(X)
     H = X @ directions.mT  # the images in the coordinates of their directions
     Y = one_hot(y, C).to(X.dtype)[:, None]
     price = penalty[..., None]
-    step = 1 / (singular[:, None, None] ** 2 / 2 + price)
-    V = before = X.new_zeros(R, B, C, singular.shape[-1])
-    age = X.new_zeros(R, B, 1, 1)
-    for _ in range(steps):
-        ahead = V + age / (age + 3) * (V - before)
-        wrong = (offset + many_scores(H, ahead)).softmax(-1) - Y
+
+    def gradient(V):
+        wrong = (offset + many_scores(H, V)).softmax(-1) - Y
         pull = wrong.permute(0, 1, 3, 2).reshape(R, B * C, N) @ H
-        gradient = pull.reshape(V.shape) + price * ahead
-        before, V = V, ahead - step * gradient
-        uphill = (gradient * (V - before)).sum((-1, -2), keepdim=True) > 0
-        age = torch.where(uphill, 0.0, age + 1)
+        return [pull.reshape(V.shape) + price * V]
+
+    start = X.new_zeros(R, B, C, singular.shape[-1])
+    step = 1 / (singular[:, None, None] ** 2 / 2 + price)
+    (V,) = accelerated(gradient, [start], [step], steps, dims=(2, 3))
     return (V.reshape(R, B * C, -1) @ directions).reshape(R, B, C, -1)
 
 # %% ../../nbs/baselines/33_heads.ipynb #1a93b229

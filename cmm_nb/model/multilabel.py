@@ -19,7 +19,7 @@ from torch.nn.functional import softplus
 from ..core import as_rows, few_threads, l2norm, need
 from .choice import head_embedding, head_logits
 from .methods import check_settings
-from .recipe import Recipe, span
+from .recipe import Recipe, accelerated, span
 from .tasks import Fitted
 
 # %% ../../nbs/model/23_multilabel.ipynb #a1f67a5f
@@ -128,7 +128,7 @@ def _tempers(clip: Tensor, sign: Tensor) -> Tensor:
 @dataclass
 class LabelProblem:
     """The recipe's `Problem` for C labels at once: images U (N, r) in their span, CLIP's tempered log odds (N, C),
-    products `along` (N, C) with the labels' text directions, labels Y (N, C), prices of V and of m (C,)."""
+    products `along` (N, C) with the labels' text directions, labels Y (N, C), prices of V and of m (C, 1)."""
 
     U: Tensor
     clip: Tensor
@@ -138,32 +138,23 @@ class LabelProblem:
     price_m: Tensor
 
     def gradient(self, V: Tensor, m: Tensor) -> tuple[Tensor, Tensor]:
-        odds = self.clip + 2 * self.U @ V.mT + self.along * m
+        odds = self.clip + 2 * self.U @ V.mT + self.along * m.mT
         wrong = odds.sigmoid() - self.Y
-        return wrong.mT @ self.U + self.price_V * V, (wrong * self.along).sum(0) + self.price_m * m
+        slope_m = (wrong * self.along).sum(0)[:, None]
+        return 2 * (wrong.mT @ self.U + self.price_V * V), slope_m + self.price_m * m
 
     def steps(self) -> tuple[Tensor, Tensor]:
         "Safe steps: for each column of V, and for each m."
-        return 1 / (self.U.square().sum(0) + self.price_V), 1 / (
-            self.along.square().sum(0) / 2 + self.price_m
-        )
+        bend = self.along.square().sum(0)[:, None] / 2
+        return 0.5 / (self.U.square().sum(0) + self.price_V), 1 / (bend + self.price_m)
 
 # %% ../../nbs/model/23_multilabel.ipynb #13146fe9
-def solve_labels(problem: LabelProblem, recipe: Recipe) -> tuple[Tensor, Tensor]:
-    "V (C, r) and m (C,) after accelerated steps from zero; each label starts anew on its own."
+def solve_labels(problem: LabelProblem, recipe: Recipe) -> list[Tensor]:
+    "V (C, r) and m (C, 1) after accelerated steps from zero; each label starts anew on its own."
     step_V, step_m = problem.steps()
-    step_V, step_m = step_V * recipe.train_T, step_m * recipe.train_W
-    V, m = problem.Y.new_zeros(problem.Y.shape[1], problem.U.shape[1]), torch.zeros_like(problem.price_m)
-    old_V, old_m, age = V, m, torch.zeros_like(m)
-    for _ in range(recipe.steps):
-        pace = age / (age + 3)
-        ahead_V, ahead_m = V + pace[:, None] * (V - old_V), m + pace * (m - old_m)
-        slope_V, slope_m = problem.gradient(ahead_V, ahead_m)
-        old_V, old_m = V, m
-        V, m = ahead_V - step_V * slope_V, ahead_m - step_m * slope_m
-        uphill = 2 * (slope_V * (V - old_V)).sum(1) + slope_m * (m - old_m) > 0
-        age = torch.where(uphill, 0, age + 1)
-    return V, m
+    steps = step_V * recipe.train_T, step_m * recipe.train_W
+    start = problem.Y.new_zeros(problem.Y.shape[1], problem.U.shape[1]), torch.zeros_like(problem.price_m)
+    return accelerated(problem.gradient, start, steps, recipe.steps, dims=(1,))
 
 # %% ../../nbs/model/23_multilabel.ipynb #7e9ef6c1
 def _label_problem(X: Tensor, Y: Tensor, D: Tensor, logit_scale: float, recipe: Recipe) -> tuple:
@@ -175,7 +166,7 @@ def _label_problem(X: Tensor, Y: Tensor, D: Tensor, logit_scale: float, recipe: 
     shots = (len(X) / 2) ** 0.5
     price_m = along.square().mean(0).clamp_min(1e-20) / 4 / (recipe.spread_W * shots * error**2) ** 2
     price_V = (recipe.spread_T * shots) ** -2
-    return LabelProblem(X @ Q.mT, t * clip, along, Y, price_V, price_m), t, Q
+    return LabelProblem(X @ Q.mT, t * clip, along, Y, price_V, price_m[:, None]), t, Q
 
 
 def fit_labels(
@@ -194,7 +185,7 @@ def fit_labels(
     with few_threads(X.numel(), 1e5):
         problem, t, Q = _label_problem(X, Y, D, logit_scale, recipe)
         V, m = solve_labels(problem, recipe)
-    head = (t * logit_scale + m)[:, None] * D + 2 * V @ Q
+    head = (t[:, None] * logit_scale + m) * D + 2 * V @ Q
     T0 = l2norm(Y.mT @ X) if T is None else torch.as_tensor(l2norm(np.asarray(T))).to(X)
     info = dict(
         recipe=asdict(recipe), settings=settings, selected_by="nothing to select", trained_pictures=len(X)

@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['recipe_logits', 'recipe_embedding', 'temper', 'expected_error', 'Recipe', 'principal', 'text_directions', 'Problem',
-           'solve', 'span', 'fit_task', 'fit_cmm']
+           'accelerated', 'solve', 'span', 'fit_task', 'fit_cmm']
 
 # %% ../../nbs/model/21_recipe.ipynb #d689fe85
 from dataclasses import asdict, dataclass
-from typing import Sequence
+from typing import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -108,22 +108,37 @@ class Problem:
         return 1 / (self.U.square().sum(0) + self.price_V), 1 / (bend.square() + self.price_M)
 
 # %% ../../nbs/model/21_recipe.ipynb #0d832637
-def solve(problem: Problem, steps: int, train_W: bool = True, train_T: bool = True) -> tuple[Tensor, Tensor]:
-    "V (C, r) and M (p, p) after accelerated steps from zero."
-    step_V, step_M = problem.steps()
-    step_V, step_M = step_V * train_T, step_M * train_W
-    V = problem.U.new_zeros(problem.Y.shape[1], problem.U.shape[1])
-    M = problem.U.new_zeros(problem.R.shape[1], problem.R.shape[1])
-    old_V, old_M, age = V, M, 0
-    for _ in range(steps):
+def accelerated(
+    gradient: Callable[..., Sequence[Tensor]],
+    start: Sequence[Tensor],
+    step: Sequence[Tensor],
+    n: int,
+    dims: tuple[int, ...] = (0, 1),
+) -> list[Tensor]:
+    """Where n accelerated steps of the lengths `step` lead from `start`: momentum, forgotten when they climb.
+
+    `dims`: of one problem; along the others lie problems side by side, and each forgets alone.
+    Nesterov 1983; O'Donoghue and Candes 2015."""
+    here, before = list(start), list(start)
+    age = torch.zeros_like(start[0].sum(dims, keepdim=True))
+
+    for _ in range(n):
         pace = age / (age + 3)
-        ahead_V, ahead_M = V + pace * (V - old_V), M + pace * (M - old_M)
-        slope_V, slope_M = problem.gradient(ahead_V, ahead_M)
-        old_V, old_M = V, M
-        V, M = ahead_V - step_V * slope_V, ahead_M - step_M * slope_M
-        uphill = (slope_V * (V - old_V)).sum() + (slope_M * (M - old_M)).sum() > 0
-        age = 0 if uphill else age + 1
-    return V, M
+        ahead = [x + pace * (x - old) for x, old in zip(here, before)]
+        slopes = gradient(*ahead)
+        before, here = here, [x - length * slope for x, length, slope in zip(ahead, step, slopes)]
+        moves = [x - old for x, old in zip(here, before)]
+        rise = sum((slope * move).sum(dims, keepdim=True) for slope, move in zip(slopes, moves))
+        age = torch.where(rise > 0, 0, age + 1)
+    return here
+
+
+def solve(problem: Problem, steps: int, train_W: bool = True, train_T: bool = True) -> list[Tensor]:
+    "V (C, r) and M (p, p) after accelerated steps from zero."
+    U, p = problem.U, problem.R.shape[1]
+    step_V, step_M = problem.steps()
+    start = U.new_zeros(problem.Y.shape[1], U.shape[1]), U.new_zeros(p, p)
+    return accelerated(problem.gradient, start, (step_V * train_T, step_M * train_W), steps)
 
 # %% ../../nbs/model/21_recipe.ipynb #d927590d
 def span(X: Tensor) -> Tensor:
