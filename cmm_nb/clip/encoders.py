@@ -94,7 +94,7 @@ def trim(image, most: int = 16):
 PRECISIONS = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 
 
-def _stacked(enc: "Encoder", inputs: list):
+def _stacked(enc: "_Towers", inputs: list):
     "Inputs of one shape as a batch; for a GPU written into pinned memory at once, without a copy in between."
     import torch
 
@@ -104,7 +104,7 @@ def _stacked(enc: "Encoder", inputs: list):
     return torch.stack(inputs, out=room)
 
 
-def _forward(enc: "Encoder", tower: Callable, batch):
+def _forward(enc: "_Towers", tower: Callable, batch):
     "One batch through a tower; on a GPU the answer may still be on its way when this returns."
     import torch
 
@@ -117,7 +117,7 @@ def _forward(enc: "Encoder", tower: Callable, batch):
     with torch.inference_mode(), few_threads(enc.size), half:
         return tower(batch.to(enc.device, non_blocking=True)).float()
 
-
+# %% ../../nbs/clip/07_encoders.ipynb #4954d8a0
 def _as_array(rows) -> np.ndarray:
     "What a tower answered, a tensor on any device or an array, as float32 in numpy."
     return rows.cpu().numpy() if hasattr(rows, "cpu") else np.asarray(rows, dtype=np.float32)
@@ -143,6 +143,18 @@ def embed(
         for landed, rows in flying:
             yield landed, _as_array(rows)
 
+
+def _embed_texts(enc: "Encoder", texts: Sequence[str], batch_size: int, progress: bool) -> np.ndarray:
+    "Raw embeddings (m, dim) of texts, each distinct one encoded once."
+    from tqdm import tqdm
+
+    unique = list(dict.fromkeys(texts))
+    starts = range(0, len(unique), batch_size)
+    bar = tqdm(starts, desc=f"{enc.name}: texts", disable=not progress, mininterval=1)
+    rows = np.concatenate([_as_array(enc.text_rows(unique[i : i + batch_size])) for i in bar])
+    place = {text: i for i, text in enumerate(unique)}
+    return rows[[place[text] for text in texts]]
+
 # %% ../../nbs/clip/07_encoders.ipynb #65558de3
 @cache
 def _hash_of_state(path: str, size: int, changed: int) -> str:
@@ -154,28 +166,11 @@ def _hash_once(file) -> str:
     about = Path(file).stat()
     return _hash_of_state(str(Path(file).resolve()), about.st_size, about.st_mtime_ns)
 
-# %% ../../nbs/clip/07_encoders.ipynb #acd1aaad
-@dataclass
-class Encoder:
-    """An image tower and a text tower with a common width `dim`.
-
-    `pretrained`: where the weights are from; `preprocess`: the transform that makes a tensor of a PIL image;
-    `logit_scale`: 1/tau; `precision`: 'fp32', or 'fp16' and 'bf16' (autocast). `model` and `tokenizer` are
-    open_clip's, or None in a family with `image_rows` and `text_rows` of its own."""
+# %% ../../nbs/clip/07_encoders.ipynb #22aca011
+class _Family:
+    "What an `Encoder` class says before anything is loaded."
 
     family: ClassVar[str] = ""  # the name under which the class is entered in `ENCODERS`
-
-    name: str
-    pretrained: str
-    model: Any = None
-    tokenizer: Any = None
-    preprocess: Any = None
-    device: str = "cpu"
-    precision: str = "fp32"
-    stand_in: bool = False  # another one in its place, for a rehearsal
-    file: str = ""  # where its weights lie, if they came from a file
-
-    # -- the family, before anything is loaded
 
     @classmethod
     def names(cls) -> list[str]:
@@ -205,32 +200,29 @@ class Encoder:
             f"The encoder family {cls.__name__} has no load(name, pretrained, device, precision)."
         )
 
-    # -- what it is
+# %% ../../nbs/clip/07_encoders.ipynb #77f87aeb
+@dataclass
+class _Towers(_Family):
+    "What an `Encoder` is made of, and how one batch goes through it."
 
-    @cached_property
-    def weights_hash(self) -> str:
-        "Hash of every parameter's name and content."
-        return content_hash(dict(self.model.state_dict()))
-
-    @cached_property
-    def identity(self) -> str:
-        "Hash of all that decides what becomes of a picture or a text: weights, image transform, precision."
-        return content_hash(self.name, self.weights_hash, transform_hash(self.preprocess), self.precision)
-
-    @property
-    def logit_scale(self) -> float:
-        return float(self.model.logit_scale.detach().exp())
-
-    @cached_property
-    def dim(self) -> int:
-        return int(self.encode_text(["a"]).shape[1])
+    name: str
+    pretrained: str
+    model: Any = None
+    tokenizer: Any = None
+    preprocess: Any = None
+    device: str = "cpu"
+    precision: str = "fp32"
+    stand_in: bool = False  # another one in its place, for a rehearsal
+    file: str = ""  # where its weights lie, if they came from a file
 
     @cached_property
     def size(self) -> int:
         "Number of parameters."
         return sum(p.numel() for p in self.model.parameters())
 
-    # -- what it does
+    @property
+    def logit_scale(self) -> float:
+        return float(self.model.logit_scale.detach().exp())
 
     def tensor(self, image):
         "The model's input (3, side, side) made of a PIL image of any shape; a tensor is one already."
@@ -246,6 +238,29 @@ class Encoder:
         "Raw embeddings (b, dim) of one batch of texts: a tensor or an array."
         return _forward(self, self.model.encode_text, self.tokenizer(texts))
 
+# %% ../../nbs/clip/07_encoders.ipynb #acd1aaad
+@dataclass
+class Encoder(_Towers):
+    """An image tower and a text tower with a common width `dim`.
+
+    `pretrained`: where the weights are from; `preprocess`: the transform that makes a tensor of a PIL image;
+    `logit_scale`: 1/tau; `precision`: 'fp32', or 'fp16' and 'bf16' (autocast). `model` and `tokenizer` are
+    open_clip's, or None in a family with `image_rows` and `text_rows` of its own."""
+
+    @cached_property
+    def weights_hash(self) -> str:
+        "Hash of every parameter's name and content."
+        return content_hash(dict(self.model.state_dict()))
+
+    @cached_property
+    def identity(self) -> str:
+        "Hash of all that decides what becomes of a picture or a text: weights, image transform, precision."
+        return content_hash(self.name, self.weights_hash, transform_hash(self.preprocess), self.precision)
+
+    @cached_property
+    def dim(self) -> int:
+        return int(self.encode_text(["a"]).shape[1])
+
     def encode_images(
         self, images: Sequence, batch_size: int = 64, normalize: bool = True, progress: bool = False
     ) -> np.ndarray:
@@ -259,15 +274,8 @@ class Encoder:
         self, texts: Sequence[str], batch_size: int = 256, normalize: bool = True, progress: bool = False
     ) -> np.ndarray:
         "Embeddings (m, dim) float32 of texts, raw without `normalize`; each distinct text is encoded once."
-        from tqdm import tqdm
-
         need(len(texts) > 0, "No texts to encode.")
-        unique = list(dict.fromkeys(texts))
-        starts = range(0, len(unique), batch_size)
-        bar = tqdm(starts, desc=f"{self.name}: texts", disable=not progress, mininterval=1)
-        rows = np.concatenate([_as_array(self.text_rows(unique[i : i + batch_size])) for i in bar])
-        place = {text: i for i, text in enumerate(unique)}
-        out = rows[[place[text] for text in texts]]
+        out = _embed_texts(self, texts, batch_size, progress)
         return l2norm(out) if normalize else out
 
 # %% ../../nbs/clip/07_encoders.ipynb #45c9e805
@@ -329,6 +337,20 @@ EMBEDDED = "cmm-glyph32"
 EMBEDDED_FILES = Path(cmm_nb.__file__).parent / "embedded_data"
 
 
+def _embedded_file(pretrained: str | None) -> Path:
+    own = not pretrained or pretrained == EMBEDDED
+    return EMBEDDED_FILES / f"{EMBEDDED}.safetensors" if own else Path(pretrained)
+
+
+def _embedded_model(file: str, device: str) -> tuple[Any, Any]:
+    "The model, whose shape open_clip has been told, with the weights of `file`, and its image transform."
+    import open_clip
+
+    with quiet():
+        model, _, preprocess = open_clip.create_model_and_transforms(EMBEDDED, pretrained=file, device=device)
+    return model.eval(), preprocess
+
+# %% ../../nbs/clip/07_encoders.ipynb #84cfd93c
 @encoder_family("embedded")
 class Embedded(Encoder):
     "The encoder inside the package. `pretrained`: empty or its own name for the weights there, or a file of others."
@@ -338,13 +360,8 @@ class Embedded(Encoder):
         return ["embedded", EMBEDDED]
 
     @classmethod
-    def _file(cls, pretrained: str | None) -> Path:
-        own = not pretrained or pretrained == EMBEDDED
-        return EMBEDDED_FILES / f"{EMBEDDED}.safetensors" if own else Path(pretrained)
-
-    @classmethod
     def missing(cls, name: str, pretrained: str | None) -> str:
-        if cls._file(pretrained).is_file():
+        if _embedded_file(pretrained).is_file():
             return ""
         return (
             f"There is no weights file {pretrained} for the embedded encoder: "
@@ -358,7 +375,7 @@ class Embedded(Encoder):
 
     @classmethod
     def weights_identity(cls, name: str, pretrained: str | None) -> str:
-        return super().weights_identity(name, str(cls._file(pretrained)))
+        return super().weights_identity(name, str(_embedded_file(pretrained)))
 
     @classmethod
     def load(cls, name: str, pretrained: str | None, device: str, precision: str) -> Encoder:
@@ -366,16 +383,13 @@ class Embedded(Encoder):
 
         cls.check(name, pretrained)
         open_clip.add_model_config(EMBEDDED_FILES)
-        file = str(cls._file(pretrained))
+        file = str(_embedded_file(pretrained))
         try:
-            with quiet():
-                model, _, preprocess = open_clip.create_model_and_transforms(
-                    EMBEDDED, pretrained=file, device=device
-                )
+            model, preprocess = _embedded_model(file, device)
         except Exception as error:
             raise ValueError(_explain(error, name, file)) from error
         tokenizer = open_clip.get_tokenizer(EMBEDDED, bpe_path=str(EMBEDDED_FILES / "bytes.txt.gz"))
-        return cls("embedded", EMBEDDED, model.eval(), tokenizer, preprocess, device, precision)
+        return cls("embedded", EMBEDDED, model, tokenizer, preprocess, device, precision)
 
 # %% ../../nbs/clip/07_encoders.ipynb #c0e47486
 def has_quickgelu(model) -> bool:
@@ -425,7 +439,7 @@ def _unfilled():
 
     return Unfilled()
 
-
+# %% ../../nbs/clip/07_encoders.ipynb #41b292bd
 def _downloaded(name: str, pretrained: str) -> bool:
     "Are the weights of this tag in the cache of the Hugging Face hub, or in the one that OpenAI's downloads go to?"
     import open_clip
@@ -503,6 +517,13 @@ def _listed_name(name: str) -> str:
     return model if asked == "gelu" else name
 
 
+def _model_names() -> list[str]:
+    "All names of models: open_clip's, and NAME-gelu beside each NAME-quickgelu."
+    import open_clip
+
+    return open_clip.list_models() + [f"{name}-gelu" for name in _quick_twins().values()]
+
+# %% ../../nbs/clip/07_encoders.ipynb #eabc4f5b
 def _holds_weights(file: str) -> bool:
     "Does the file begin as those of weights do: safetensors, a zip of torch's, or an old pickle of torch's?"
     with open(file, "rb") as content:
@@ -566,6 +587,42 @@ def _tag_is_quick(name: str, tag: str | None) -> bool:
 
     return bool((open_clip.get_pretrained_cfg(_listed_name(name), tag) or {}).get("quick_gelu"))
 
+
+def _tags_of(name: str) -> list[str]:
+    "The tags of open_clip's weights for encoder `name`, those trained with QuickGELU not for one that says -gelu."
+    import open_clip
+
+    tags = open_clip.list_pretrained_tags_by_model(_listed_name(name))
+    return [tag for tag in tags if activation_of(name)[1] != "gelu" or not _tag_is_quick(name, tag)]
+
+
+def _check_choice(name: str, pretrained: str | None) -> None:
+    "`ValueError`, with the ways out, unless `pretrained` is a tag of this encoder, 'random' or a file that may be its."
+    tags = _tags_of(name)
+    listed = f"one of its tags ({', '.join(tags)}), " if tags else ""
+    ways = f"{listed}a local weights file, or 'random' for an untrained model"
+    need(pretrained, f"Encoder {name} needs pretrained=: {ways}.")
+    if pretrained in tags or pretrained == "random":
+        return
+    need(Path(pretrained).is_file(), f"{pretrained!r} is no weights tag of {name} and no file: give {ways}.")
+    _check_file(name, pretrained)
+
+# %% ../../nbs/clip/07_encoders.ipynb #b5812d96
+def _checked_model(name: str, pretrained: str, device: str, by_tag: bool) -> tuple[str, Any, Any, Any]:
+    "Whose weights they are, the model with the activation that they need, its tokenizer and its image transform."
+    import open_clip
+
+    whose = "openai" if not by_tag and openai_model(pretrained) else pretrained
+    weights = None if pretrained == "random" else pretrained
+    quick = (by_tag and _tag_is_quick(name, pretrained)) or whose == "openai"
+    try:
+        towers, preprocess = _open_clip_model(_listed_name(name), weights, device, quick)
+    except Exception as error:
+        raise ValueError(_explain(error, name, pretrained)) from error
+    if quick:
+        _check_quickgelu(towers, name)
+    return whose, towers, open_clip.get_tokenizer(_listed_name(name)), preprocess
+
 # %% ../../nbs/clip/07_encoders.ipynb #2d4ec2cb
 @encoder_family("open_clip")
 class OpenClip(Encoder):
@@ -575,30 +632,11 @@ class OpenClip(Encoder):
 
     @classmethod
     def names(cls) -> list[str]:
-        import open_clip
-
-        return open_clip.list_models() + [f"{name}-gelu" for name in _quick_twins().values()]
-
-    @classmethod
-    def _tags(cls, name: str) -> list[str]:
-        import open_clip
-
-        tags = open_clip.list_pretrained_tags_by_model(_listed_name(name))
-        return [tag for tag in tags if activation_of(name)[1] != "gelu" or not _tag_is_quick(name, tag)]
+        return _model_names()
 
     @classmethod
     def check(cls, name: str, pretrained: str | None) -> None:
-        tags = cls._tags(name)
-        listed = f"one of its tags ({', '.join(tags)}), " if tags else ""
-        ways = f"{listed}a local weights file, or 'random' for an untrained model"
-        need(pretrained, f"Encoder {name} needs pretrained=: {ways}.")
-        if pretrained in tags or pretrained == "random":
-            return
-        need(
-            Path(pretrained).is_file(),
-            f"{pretrained!r} is no weights tag of {name} and no file: give {ways}.",
-        )
-        _check_file(name, pretrained)
+        _check_choice(name, pretrained)
 
     @classmethod
     def missing(cls, name: str, pretrained: str | None) -> str:
@@ -612,24 +650,11 @@ class OpenClip(Encoder):
 
     @classmethod
     def load(cls, name: str, pretrained: str | None, device: str, precision: str) -> Encoder:
-        import open_clip
-
         cls.check(name, pretrained)
-        by_tag = pretrained in cls._tags(name) or pretrained == "random"
+        by_tag = pretrained in _tags_of(name) or pretrained == "random"
         if cls.missing(name, pretrained):
             _before_fetching(_listed_name(name), pretrained)
-        whose = "openai" if not by_tag and openai_model(pretrained) else pretrained
-        weights = None if pretrained == "random" else pretrained
-        quick = by_tag and _tag_is_quick(name, pretrained)
-        try:
-            towers, preprocess = _open_clip_model(
-                _listed_name(name), weights, device, quick or whose == "openai"
-            )
-        except Exception as error:
-            raise ValueError(_explain(error, name, pretrained)) from error
-        if quick or whose == "openai":
-            _check_quickgelu(towers, name)
-        tokenizer = open_clip.get_tokenizer(_listed_name(name))
+        whose, towers, tokenizer, preprocess = _checked_model(name, pretrained, device, by_tag)
         file = "" if by_tag else os.path.abspath(pretrained)
         return cls(name, whose, towers, tokenizer, preprocess, device, precision, file=file)
 
