@@ -8,7 +8,7 @@ __all__ = ['Task', 'class_numbers', 'enough_pool', 'make_task', 'split_task', 'p
 
 # %% ../../nbs/model/13_tasks.ipynb #a3a312c5
 from dataclasses import dataclass, field, replace
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 import numpy as np
 import torch
@@ -335,15 +335,20 @@ class Fitted:
         return _finest(self.state, self.device)
 
     @torch.no_grad()
+    def _parts(self, X) -> Iterator[torch.Tensor]:
+        "The logits of a few rows after the others."
+        rows, state = _asked_rows(X, self.width, self.method), self._fine_state()
+        for part in rows.split(_rows_at_once(state)):
+            z = _finest_unit(part, self.device)
+            yield _one_each(self.formula(state, z), z, self.method)
+
     def logits(self, X):
         "Logits (n, C) in float64, whose softmax are probabilities, of rows X (n, d): numpy for numpy, torch for torch."
-        rows, state = _asked_rows(X, self.width, self.method), self._fine_state()
-        parts = (_finest_unit(part, self.device) for part in rows.split(_rows_at_once(state)))
-        return same_kind(torch.cat([_one_each(self.formula(state, z), z, self.method) for z in parts]), X)
+        return same_kind(torch.cat([*self._parts(X)]), X)
 
     def predict(self, X):
-        "Class numbers (n,) of image rows X (n, d)."
-        return self.logits(X).argmax(-1)
+        "Class numbers (n,) of image rows X (n, d): the logits of a few rows at a time."
+        return same_kind(torch.cat([part.argmax(-1) for part in self._parts(X)]), X)
 
     @torch.no_grad()
     def embed(self, X):
