@@ -39,6 +39,12 @@ class CoOpRecipe(DeepRecipe):
     n_ctx: int | None = 16  # context vectors; None: as many as the words of `start`, 16 where there are none
     start: str = "random"  # 'random', 'template' (the task's), or a template of your own
 
+
+def _start_template(task: DeepTask, start: str) -> str:
+    "The template that a recipe's `start` stands for: what precedes {} is trained, what follows stays."
+    own = {"template": task.prompt, "random": "{}."}
+    return own[start] if start in own else get_templates(start)[0]
+
 # %% ../../nbs/baselines/37_prompts.ipynb #3df5fc69
 def open_prompts(
     encoder: Encoder, class_names: Sequence[str], tail: str, n_ctx: int
@@ -61,7 +67,7 @@ def open_prompts(
     tokens = torch.cat([words[:, :at], free, words[:, at : full - n_ctx]], 1)
     return tokens.to(encoder.device), at, longest
 
-
+# %% ../../nbs/baselines/37_prompts.ipynb #42848a9a
 def start_context(encoder: Encoder, words: str, n_ctx: int | None) -> torch.Tensor:
     """Context (n_ctx, w) before training: the vectors of `words`, after zeros where n_ctx asks for more.
 
@@ -82,6 +88,13 @@ def start_context(encoder: Encoder, words: str, n_ctx: int | None) -> torch.Tens
     silent = vectors.new_zeros((n_ctx or count) - count, vectors.shape[1])
     return torch.cat([silent, vectors])
 
+# %% ../../nbs/baselines/37_prompts.ipynb #871be52d
+def _with_context(words: torch.Tensor, ctx: torch.Tensor, at: int) -> torch.Tensor:
+    "Prompts (..., C, L, w): the rows of `words` (C, L, w), with contexts (..., n, w) in the places from `at` on."
+    lead, n, (C, L, w) = ctx.shape[:-2], ctx.shape[-2], words.shape
+    words, ctx = words.expand(*lead, C, L, w), ctx.unsqueeze(-3).expand(*lead, C, n, w)
+    return torch.cat([words[..., :at, :], ctx, words[..., at + n :, :]], -2)
+
 # %% ../../nbs/baselines/37_prompts.ipynb #2c98eb09
 @method(
     "coop",
@@ -98,22 +111,16 @@ class PromptNet(DeepNet):
 
     def __init__(self, task: DeepTask, recipe: CoOpRecipe):
         super().__init__(task, recipe)
-        words, tail = self._template(task, recipe.start).split("{}", 1)
+        words, tail = _start_template(task, recipe.start).split("{}", 1)
         self.ctx = nn.Parameter(start_context(task.encoder, words.strip(), recipe.n_ctx))
         tokens, self.at, longest = open_prompts(task.encoder, task.class_names, tail, len(self.ctx))
         self.tokens = shorten(self.model, tokens, longest)
         self.words = text_tower(self.model).token_embedding(self.tokens).detach()  # (C, L, w)
 
-    def _template(self, task: DeepTask, start: str) -> str:
-        own = {"template": task.prompt, "random": "{}."}
-        return own[start] if start in own else get_templates(start)[0]
-
     def prototypes(self, ctx: torch.Tensor) -> torch.Tensor:
         "Unit prototypes (..., C, d) of contexts (..., n, w)."
-        lead, n, (C, L, w) = ctx.shape[:-2], ctx.shape[-2], self.words.shape
-        words = self.words.expand(*lead, C, L, w)
-        ctx = ctx.unsqueeze(-3).expand(*lead, C, n, w)
-        prompts = torch.cat([words[..., : self.at, :], ctx, words[..., self.at + n :, :]], -2)
+        prompts = _with_context(self.words, ctx, self.at)
+        *lead, C, L, w = prompts.shape
         tokens = self.tokens.expand(*lead, C, L)
         T = encode_embeddings(self.model, prompts.reshape(-1, L, w), tokens.reshape(-1, L))
         return F.normalize(T, dim=-1).reshape(*lead, C, -1)
@@ -137,7 +144,7 @@ class CoCoOpRecipe(CoOpRecipe):
     start: str = "a photo of a {}."
     reduction: int = 16  # d / width of the hidden layer
 
-
+# %% ../../nbs/baselines/37_prompts.ipynb #c319c12d
 @method(
     "cocoop",
     summary="learned word vectors, shifted by a small net for each image",

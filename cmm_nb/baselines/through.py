@@ -513,6 +513,19 @@ def train_deep(
     looks.restore()
     return history
 
+# %% ../../nbs/baselines/36_through.ipynb #2efef5cc
+def _rows_of(encoder: Encoder, images, trained_by: str = "") -> np.ndarray:
+    """Unit rows (n, d) of PIL images, or of a tensor that was already transformed; features pass as they are.
+
+    Raises `ValueError` for features where a method, `trained_by`, trained the image tower."""
+    if not _are_features(images):
+        return encoder.encode_images(images)
+    need(
+        not trained_by,
+        f"{trained_by} trained the image tower and needs images, not features of the tower before it.",
+    )
+    return as_rows(images, "images").cpu().numpy()
+
 # %% ../../nbs/baselines/36_through.ipynb #13970d7e
 @dataclass
 class FittedDeep:
@@ -538,16 +551,8 @@ class FittedDeep:
         return self.head.state.get("T")
 
     def features(self, images) -> np.ndarray:
-        """Unit rows (n, d) of PIL images, or of a tensor that was already transformed.
-
-        Features pass where the image tower stayed, and raise `ValueError` where it was trained."""
-        if not _are_features(images):
-            return self.encoder.encode_images(images)
-        need(
-            not self.moves_images,
-            f"{self.method} trained the image tower and needs images, not features of the tower before it.",
-        )
-        return as_rows(images, "images").cpu().numpy()
+        "Unit rows (n, d); features pass where the image tower stayed, and raise `ValueError` where it was trained."
+        return _rows_of(self.encoder, images, self.method if self.moves_images else "")
 
     def logits(self, images) -> np.ndarray:
         return self.head.logits(self.features(images))
@@ -726,12 +731,12 @@ def fit_deep_task(name: str, task: DeepTask, progress: bool = False, **settings)
     fitted.info.update(validation=task.validation, trained_pictures=len(task.y))
     return fitted
 
-
+# %% ../../nbs/baselines/36_through.ipynb #a4c65681
 def _joined(images, more):
     "Two sets of images, tensors or PIL, as one."
     return torch.cat([images, more]) if hasattr(images, "ndim") else [*images, *more]
 
-
+# %% ../../nbs/baselines/36_through.ipynb #c21a5ead
 def fit_deep(
     name: str,
     encoder: Encoder,
@@ -750,11 +755,10 @@ def fit_deep(
 ) -> FittedDeep:
     """Fit a method of `METHODS` that needs pictures to N images (PIL, or a transformed tensor), labels y (N,).
 
-    The encoder that is given stays as it is. `settings`: fields of the method's recipe; `grid`: a list of dicts
-    of them, chosen from on validation images, by default the source's own if it has one, () for none; `flip`:
-    mirrored images keep their class, so that training may mirror them. PIL images are cut anew in each step where the
-    method's recipe says so (`crops`). `validation`: "judge" if validation images choose, "train" if they are learned
-    from.
+    The encoder that is given stays as it is. `settings`: fields of the method's recipe; `grid`: a list of dicts of
+    them, chosen from on validation images, by default the source's own if it has one, () for none; `flip`: mirrored
+    images keep their class, so that training may mirror them. PIL images are cut anew in each step where the recipe
+    says so (`crops`). `validation`: "judge" if validation images choose, "train" if they are learned from.
 
     Raises `ValueError` for an unknown method or setting and for images and labels that do not fit."""
     METHODS.canonical(name)

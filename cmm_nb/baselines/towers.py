@@ -6,8 +6,9 @@
 __all__ = ['cut_tower', 'PartialRecipe', 'PartialNet', 'LoRAAttention', 'attention_blocks', 'LoRARecipe', 'LoRANet']
 
 # %% ../../nbs/baselines/38_towers.ipynb #dae18a2f
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +28,7 @@ from cmm_nb.baselines.through import (
     through_encoder,
     token_layout,
 )
+from ..clip.encoders import Encoder
 from ..clip.prototypes import text_prototypes
 from ..clip.templates import fill
 from ..core import need
@@ -68,6 +70,23 @@ def cut_tower(visual: Any) -> tuple[Callable, Callable, nn.Module]:
     )
     return _cut_vit(visual)
 
+# %% ../../nbs/baselines/38_towers.ipynb #7f2461e2
+def _open_top(visual: Any) -> tuple[Callable, Callable]:
+    "Give the top of a frozen image tower trainable weights of its own; what lies below and above the cut."
+    below, above, top = cut_tower(visual)
+    thaw(top)
+    if isinstance(getattr(visual, "proj", None), nn.Parameter):
+        visual.proj = nn.Parameter(visual.proj.detach().clone())
+    return below, above
+
+# %% ../../nbs/baselines/38_towers.ipynb #267fae43
+def _captions(task: DeepTask) -> tuple[torch.Tensor, torch.Tensor]:
+    "Unit rows (C * M, d) of C classes in M templates, and the class (C * M,) of each."
+    names, templates, device = task.class_names, task.templates, task.encoder.device
+    captions = [fill(template, name) for name in names for template in templates]
+    texts = torch.from_numpy(task.encoder.encode_text(captions)).to(device)
+    return texts, torch.arange(len(names), device=device).repeat_interleave(len(templates))
+
 # %% ../../nbs/baselines/38_towers.ipynb #f3965b67
 @dataclass(frozen=True)
 class PartialRecipe(DeepRecipe):
@@ -85,7 +104,7 @@ class PartialRecipe(DeepRecipe):
     warmup_lr: float = 0.0
     look_every: int = 100
 
-
+# %% ../../nbs/baselines/38_towers.ipynb #7800a209
 @method(
     "cross-modal-partial",
     summary="the image tower's last block and a linear head, on images and captions",
@@ -102,23 +121,11 @@ class PartialNet(DeepNet):
 
     def __init__(self, task: DeepTask, recipe: PartialRecipe):
         super().__init__(task, recipe)
-        self._below, self._above = self._open_top()
-        names, templates, device = task.class_names, task.templates, task.encoder.device
-        T0 = text_prototypes(task.encoder, names, templates, "norm-then-mean")
-        self.T0 = torch.from_numpy(T0).to(device)
+        self._below, self._above = _open_top(self.model.visual)
+        T0 = text_prototypes(task.encoder, task.class_names, task.templates, "norm-then-mean")
+        self.T0 = torch.from_numpy(T0).to(task.encoder.device)
         self.head = nn.Parameter(self.T0.clone())
-        captions = [fill(template, name) for name in names for template in templates]
-        self.texts = torch.from_numpy(task.encoder.encode_text(captions)).to(device)
-        self.text_y = torch.arange(len(names), device=device).repeat_interleave(len(templates))
-
-    def _open_top(self) -> tuple[Callable, Callable]:
-        "Make the top of the image tower trainable; what lies below and above the cut."
-        visual = self.model.visual
-        below, above, top = cut_tower(visual)
-        thaw(top)
-        if isinstance(getattr(visual, "proj", None), nn.Parameter):
-            visual.proj = nn.Parameter(visual.proj.detach().clone())
-        return below, above
+        self.texts, self.text_y = _captions(task)
 
     def begin(self, steps, seed):
         self.rows = iter(torch.from_numpy(epoch_rows(len(self.texts), self.recipe.batch_size, steps, seed)))
@@ -135,9 +142,8 @@ class PartialNet(DeepNet):
         return F.cross_entropy(logits.float(), torch.cat([y, self.text_y[at]]))
 
     def finish(self) -> Finished:
-        name = f"{self.encoder.name}, last block retrained"
-        state = dict(T=self.head, T0=self.T0, scale=self.scale)
-        return Finished(replace(self.encoder, name=name, model=self.model), state)
+        encoder = replace(self.encoder, name=f"{self.encoder.name}, last block retrained", model=self.model)
+        return Finished(encoder, dict(T=self.head, T0=self.T0, scale=self.scale))
 
 # %% ../../nbs/baselines/38_towers.ipynb #9f5a065a
 class LoRAAttention(nn.Module):
@@ -200,6 +206,45 @@ class LoRARecipe(DeepRecipe):
     alpha: float = 1.0  # gamma = alpha / sqrt(rank)
     dropout: float = 0.25
 
+# %% ../../nbs/baselines/38_towers.ipynb #779780bb
+class _Corrections:
+    "Low-rank corrections of all attention blocks of a frozen copy; `in_images`: are any in the image tower?"
+
+    def __init__(self, model: Any, recipe: LoRARecipe, name: str):
+        blocks = attention_blocks(model)
+        corrected = blocks["image"] + blocks["text"]
+        need(corrected, f"{name} has no attention blocks that LoRA can correct: use another method.")
+        for block in corrected:
+            block.attn = LoRAAttention(block.attn, recipe.rank, recipe.alpha, recipe.dropout)
+        self.in_images, self.attentions = bool(blocks["image"]), [block.attn for block in corrected]
+
+    @contextmanager
+    def dropping(self) -> Iterator[None]:
+        "Dropout is at work inside the block."
+        for attention in self.attentions:
+            attention.training = True
+        try:
+            yield
+        finally:
+            for attention in self.attentions:
+                attention.training = False
+
+    def merged(self, model: Any) -> Any:
+        "A copy of `model`, the one without corrections, whose attention weights hold them."
+        model = frozen_copy(model)
+        blocks = attention_blocks(model)
+        for plain, correction in zip(blocks["image"] + blocks["text"], self.attentions):
+            thaw(plain.attn)
+            plain.attn.in_proj_weight.data = correction.merged().detach()
+        return model.requires_grad_(False)
+
+# %% ../../nbs/baselines/38_towers.ipynb #fd9efeef
+def _short_tokens(model: Any, encoder: Encoder, sentences: list[str]) -> torch.Tensor:
+    "Tokens (C, L) of C sentences, cut with the text tower of a frozen copy to the longest where that is allowed."
+    tokens = encoder.tokenizer(sentences)
+    longest = int(text_lengths(tokens, token_layout(encoder.tokenizer).pad).max())
+    return shorten(model, tokens, longest).to(encoder.device)
+
 # %% ../../nbs/baselines/38_towers.ipynb #6f6cf98e
 @method(
     "clip-lora",
@@ -216,20 +261,10 @@ class LoRANet(DeepNet):
 
     def __init__(self, task: DeepTask, recipe: LoRARecipe):
         super().__init__(task, recipe)
-        encoder, blocks = task.encoder, attention_blocks(self.model)
-        corrected = blocks["image"] + blocks["text"]
-        need(corrected, f"{encoder.name} has no attention blocks that LoRA can correct: use another method.")
-        for block in corrected:
-            block.attn = LoRAAttention(block.attn, recipe.rank, recipe.alpha, recipe.dropout)
-        self.corrections = [block.attn for block in corrected]
-        self.moves_images, self.sentences = bool(blocks["image"]), task.sentences
-        tokens = encoder.tokenizer(task.sentences)
-        longest = int(text_lengths(tokens, token_layout(encoder.tokenizer).pad).max())
-        self.tokens = shorten(self.model, tokens, longest).to(encoder.device)
-
-    def drop(self, on: bool) -> None:
-        for attention in self.corrections:
-            attention.training = on
+        encoder = task.encoder
+        self.corrections = _Corrections(self.model, recipe, encoder.name)
+        self.moves_images, self.sentences = self.corrections.in_images, task.sentences
+        self.tokens = _short_tokens(self.model, encoder, task.sentences)
 
     def below(self, pixels):
         return pixels if self.moves_images else super().below(pixels)
@@ -242,23 +277,11 @@ class LoRANet(DeepNet):
         return self.scale * z @ self.prototypes().mT
 
     def gradients(self, h, y):
-        self.drop(True)
-        try:
+        with self.corrections.dropping():
             return super().gradients(h, y)
-        finally:
-            self.drop(False)
 
     def finish(self) -> Finished:
-        model = self._merged_model()
+        model = self.corrections.merged(self.encoder.model)
         encoder = replace(self.encoder, name=f"{self.encoder.name}, lora", model=model)
         T = torch.from_numpy(encoder.encode_text(self.sentences))
         return Finished(encoder, dict(T=T, T0=T, scale=self.scale))
-
-    def _merged_model(self) -> Any:
-        "A copy of the encoder's model whose attention weights hold the corrections."
-        model = frozen_copy(self.encoder.model)
-        blocks = attention_blocks(model)
-        for plain, correction in zip(blocks["image"] + blocks["text"], self.corrections):
-            thaw(plain.attn)
-            plain.attn.in_proj_weight.data = correction.merged().detach()
-        return model.requires_grad_(False)
