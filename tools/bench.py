@@ -11,6 +11,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -18,14 +19,14 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from drawn import drawn_task
+from drawn import Drawn, drawn_task
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from timing import LINES, line, machine, note, seconds
 
 from cmm_nb.clip.encoders import batches, embed, load_encoder
 from cmm_nb.clip.features import features_of
-from cmm_nb.clip.packs import load_pack
+from cmm_nb.clip.packs import FeaturePack, load_pack
 from cmm_nb.clip.store import RowFile, encoder_folder, image_keys
 from cmm_nb.core import l2norm, optional_data
 from cmm_nb.data.images import load_dataset
@@ -196,6 +197,49 @@ def warm_cache(n: int = 100_000, d: int = 512, C: int = 100) -> None:
         )
 
 
+class Peak:
+    "With it around a piece of work: the most anonymous memory (MB) of this process in it, beside what it had before."
+
+    def __enter__(self):
+        self.before, self.most, self.over = memory(), 0.0, threading.Event()
+        self.watcher = threading.Thread(target=self.watch, daemon=True)
+        self.watcher.start()
+        return self
+
+    def watch(self):
+        while not self.over.wait(0.005):
+            self.most = max(self.most, memory() - self.before)
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.watcher.join()
+
+
+def million(n: int = 1_000_000, d: int = 512, C: int = 100) -> None:
+    "A pack of drawn rows in a file: a task of 16 shots from it, `cmm`, and the answers for every row."
+    world, block = Drawn(C, d), 100 * C
+    with tempfile.TemporaryDirectory() as folder:
+        rows = np.lib.format.open_memmap(f"{folder}/rows.npy", "w+", np.float32, (n, d))
+        for first in range(0, n, block):
+            rows[first : first + block] = world.images(block // C)[0]
+        half = np.where(np.arange(n) < n // 2, "train", "test")
+        label, names = np.arange(n) % C, [f"class {c}" for c in range(C)]
+        start = time.process_time()
+        with Peak() as peak:
+            pack = FeaturePack(image=rows, text=world.text, label=label, split=half, class_names=names)
+            task, _ = pack_task(pack, 16, 1)
+            drawn = time.process_time()
+            (fitted,) = fit_cmm([task])
+            fit = time.process_time()
+            right = (fitted.predict(rows) == label).mean()
+        took = drawn - start, fit - drawn, time.process_time() - fit
+    print(
+        f"    {n:,} x {d} mapped rows ({rows.nbytes / 1e6:.0f} MB): CPU time {took[0]:.1f} s to check them and draw "
+        f"16 shots, {took[1]:.1f} s to fit cmm, {took[2]:.1f} s to answer them all ({right:.1%} right); "
+        f"memory of its own at most +{peak.most:.0f} MB"
+    )
+
+
 GROWING = ("cmm", "gda", "tip-adapter", "lp++")
 BASE = dict(C=100, d=256, shots=16, tasks=1)
 GROWTH = dict(C=(100, 200, 400), d=(256, 512, 1024), shots=(16, 32, 64), tasks=(1, 2, 4))
@@ -362,6 +406,7 @@ if __name__ == "__main__":
     growth()
     recipes(100, 512, 16, 400)
     if not QUICK:
+        million()
         recipes(1000, 1024, 16, 100)
         line(
             "cmm, C=1000, d=1024, N=32,000 + 4,000 validation",
