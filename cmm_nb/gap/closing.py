@@ -18,9 +18,44 @@ from ..data.splits import row_keys
 from .measures import double_rows, gap_report, gaussian
 from ..model.tasks import Fitted
 
-# %% ../../nbs/gap/41_closing.ipynb #9f2279ac
+# %% ../../nbs/gap/41_closing.ipynb #c4cbd561
+def _partner_rows(image, text, paired: bool) -> tuple[np.ndarray, np.ndarray]:
+    "Checked rows (n, d), (m, d) to learn from: as many texts as images if `paired`, two or more of each."
+    x, y = double_rows(image, "image"), double_rows(text, "text")
+    need(
+        x.shape == y.shape if paired else x.shape[1] == y.shape[1],
+        f"fit needs a text row for each image row, not image {x.shape} and text {y.shape}: "
+        "for class texts give text[label].",
+    )
+    need(min(len(x), len(y)) >= 2, "fit needs at least 2 rows of each.")
+    return x, y
+
+
+def _rows_as_fitted(x, name: str, width: int | None, own: str) -> np.ndarray:
+    "Checked rows (k, width) for the way called `own`; None: it has not learned a width yet."
+    need(width is not None, f"{own} is not fitted yet: call fit(image, text) first.")
+    rows = double_rows(x, name)
+    need(rows.shape[1] == width, f"{name} is {rows.shape[1]} wide, but {own} was fitted on width {width}.")
+    return rows
+
+# %% ../../nbs/gap/41_closing.ipynb #809ff28b
+class _Moves:
+    "What one way does, on checked rows; this one leaves everything where it is."
+
+    def _fit(self, x, y):
+        "To override: learn from rows."
+
+    def _image(self, x):
+        "To override: move images."
+        return x
+
+    def _text(self, y):
+        "To override: move texts."
+        return y
+
+# %% ../../nbs/gap/41_closing.ipynb #4cda94d4
 @dataclass
-class Closer:
+class Closer(_Moves):
     """Does nothing; the base of all ways. `fit(image, text)` takes partner rows (n, d), (n, d).
 
     `transform` and `transform_text` give (k, d') rows, of unit length with `renormalize`."""
@@ -30,26 +65,18 @@ class Closer:
 
     def fit(self, image, text):
         "Learn from rows, partner by partner if `paired`; `ValueError` for counts or widths that differ, NaN, one row."
-        x, y = double_rows(image, "image"), double_rows(text, "text")
-        need(
-            x.shape == y.shape if self.paired else x.shape[1] == y.shape[1],
-            f"fit needs a text row for each image row, not image {x.shape} and text {y.shape}: "
-            "for class texts give text[label].",
-        )
-        need(min(len(x), len(y)) >= 2, "fit needs at least 2 rows of each.")
+        x, y = _partner_rows(image, text, self.paired)
         self.n_features_in_ = x.shape[1]
         self._fit(x, y)
         return self
 
     def transform(self, image) -> np.ndarray:
         "Moved images (k, d')."
-        x = self._checked(image, "image")
-        return self._scaled(self._image(x))
+        return self._moved(self._image, image, "image")
 
     def transform_text(self, text) -> np.ndarray:
         "Moved texts (k, d')."
-        y = self._checked(text, "text")
-        return self._scaled(self._text(y))
+        return self._moved(self._text, text, "text")
 
     def fit_transform(self, image, text) -> np.ndarray:
         "`fit` and the moved images in one."
@@ -59,29 +86,10 @@ class Closer:
         "The settings, by name."
         return {setting.name: getattr(self, setting.name) for setting in fields(self)}
 
-    def _scaled(self, rows: np.ndarray) -> np.ndarray:
-        return l2norm(rows) if self.renormalize else rows
-
-    def _checked(self, x, name: str) -> np.ndarray:
+    def _moved(self, move: Callable, x, name: str) -> np.ndarray:
         own = type(self).__name__
-        need(hasattr(self, "n_features_in_"), f"{own} is not fitted yet: call fit(image, text) first.")
-        rows = double_rows(x, name)
-        need(
-            rows.shape[1] == self.n_features_in_,
-            f"{name} is {rows.shape[1]} wide, but {own} was fitted on width {self.n_features_in_}.",
-        )
-        return rows
-
-    def _fit(self, x, y):
-        "To override: learn from checked rows."
-
-    def _image(self, x):
-        "To override: move images."
-        return x
-
-    def _text(self, y):
-        "To override: move texts."
-        return y
+        rows = move(_rows_as_fitted(x, name, getattr(self, "n_features_in_", None), own))
+        return l2norm(rows) if self.renormalize else rows
 
 # %% ../../nbs/gap/41_closing.ipynb #0f7a948b
 @dataclass
@@ -359,7 +367,14 @@ def shared_rows(X_fit, X) -> np.ndarray:
     fitted, others = (row_keys(np.asarray(rows, dtype=np.float32)) for rows in (X_fit, X))
     return np.isin(fitted, others)
 
-# %% ../../nbs/gap/41_closing.ipynb #c0cb89ce
+# %% ../../nbs/gap/41_closing.ipynb #947807a4
+def _fit_on(n_shared: int, n_test: int) -> str:
+    "In words: where the rows come from that a way was fitted on."
+    if n_shared == 0:
+        return "train"
+    return "test (LEAKS)" if n_shared == n_test else f"{n_shared} test rows (LEAKS)"
+
+# %% ../../nbs/gap/41_closing.ipynb #72ed06a7
 GAP_COLUMNS = (
     "centroid_distance",
     "rmg",
@@ -371,13 +386,21 @@ GAP_COLUMNS = (
 )
 
 
-def _fit_on(n_shared: int, n_test: int) -> str:
-    "In words: where the rows come from that a way was fitted on."
-    if n_shared == 0:
-        return "train"
-    return "test (LEAKS)" if n_shared == n_test else f"{n_shared} test rows (LEAKS)"
+def _judged(
+    closer: Closer, fit_rows: tuple, test_rows: tuple, T, shots: int, seed: int, max_rows: int
+) -> dict[str, float]:
+    "Accuracy, probe and the gap that is left, of a way fitted on (X_fit, T[y_fit]) and asked about (X_test, y_test)."
+    (X_fit, y_fit), (X_test, y_test) = fit_rows, test_rows
+    closer.fit(X_fit, T[y_fit])
+    right = dict(
+        accuracy=zero_shot_accuracy(closer, X_test, y_test, T),
+        probe=probe_accuracy(closer, X_fit, y_fit, X_test, y_test, T, shots, seed),
+    )
+    images, texts = closer.transform(X_test), closer.transform_text(T)
+    gap = gap_report(images, texts, y_test, seed=seed, normalize=True, max_rows=max_rows, only=GAP_COLUMNS)
+    return right | gap
 
-
+# %% ../../nbs/gap/41_closing.ipynb #28923b20
 def compare_ways(
     X_fit,
     y_fit,
@@ -402,19 +425,10 @@ def compare_ways(
     made = ways if isinstance(ways, dict) else {name: way(name) for name in (ways or WAYS)}
     n_shared = int(shared_rows(X_test, X_fit).sum())
     where = dict(fit_on=_fit_on(n_shared, len(y_test)), leaks=n_shared > 0)
-    rows = []
-    for name, closer in made.items():
-        closer.fit(X_fit, T[y_fit])
-        right = dict(
-            accuracy=zero_shot_accuracy(closer, X_test, y_test, T),
-            probe=probe_accuracy(closer, X_fit, y_fit, X_test, y_test, T, shots, seed),
-        )
-        images, texts = closer.transform(X_test), closer.transform_text(T)
-        gap = gap_report(
-            images, texts, y_test, seed=seed, normalize=True, max_rows=max_rows, only=GAP_COLUMNS
-        )
-        rows.append(dict(way=name) | where | right | gap)
-    return rows
+    return [
+        dict(way=name) | where | _judged(closer, (X_fit, y_fit), (X_test, y_test), T, shots, seed, max_rows)
+        for name, closer in made.items()
+    ]
 
 # %% ../../nbs/gap/41_closing.ipynb #fbd9e77b
 _SHARES = ("accuracy", "probe", "published")

@@ -193,12 +193,7 @@ def frame(ink, rng, share: float = 0.5):
     where = F.affine_grid(box, ink.shape, align_corners=False)
     return F.grid_sample(ink, where, align_corners=False)
 
-# %% ../../nbs/gap/43_embedded.ipynb #a3140905
-SIZES = (8, 8, 8, 10, 12, 16, 24, 32)
-MEAN = (0.48145466, 0.4578275, 0.40821073)  # MEAN and STD are those of open_clip's transform
-STD = (0.26862954, 0.26130258, 0.27577711)
-
-
+# %% ../../nbs/gap/43_embedded.ipynb #aed5995b
 def _coloured(grey, rng):
     "Grey pictures (n, 3, h, w), one in four with coloured ink on coloured paper."
     import torch
@@ -208,6 +203,9 @@ def _coloured(grey, rng):
     chosen = _uniform(rng, 0, 1, n, 1, 1, 1) < 0.25
     readable = (ink - paper).abs().mean(1, keepdim=True) > 0.25
     return torch.where(chosen & readable, paper + (ink - paper) * grey, grey)
+
+# %% ../../nbs/gap/43_embedded.ipynb #dc0a34fc
+SIZES = (8, 8, 8, 10, 12, 16, 24, 32)
 
 
 def photograph(ink, rng, size: int = 32):
@@ -228,6 +226,10 @@ def photograph(ink, rng, size: int = 32):
         large = F.interpolate(x, (size, size), mode="bicubic", antialias=True)
         photographs.append(large.clamp(0, 1))
     return torch.cat(photographs)
+
+# %% ../../nbs/gap/43_embedded.ipynb #c5af1002
+MEAN = (0.48145466, 0.4578275, 0.40821073)  # MEAN and STD are those of open_clip's transform
+STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 def _normalised(pictures):
@@ -327,14 +329,14 @@ def gap_numbers(x, y) -> dict[str, float]:
         text_cone=cone(y),
     )
 
-# %% ../../nbs/gap/43_embedded.ipynb #9bd7bcf1
+# %% ../../nbs/gap/43_embedded.ipynb #1c834932
 def make_probe(bank, n: int = 1024, seed: int = 99) -> tuple:
     "A fixed set of pictures and classes from `bank`."
     import torch
 
     return image_batch(bank, n, torch.Generator().manual_seed(seed))
 
-
+# %% ../../nbs/gap/43_embedded.ipynb #de7c62c7
 def _embed(model, tokenizer, pictures) -> tuple:
     "Unit rows of the pictures (n, d) and of all 62 names in each caption (captions, 62, d)."
     import torch
@@ -413,13 +415,13 @@ def train_step(model, tokenizer, opt, bank, rng, n: int, digits: float, strength
         model.logit_scale.clamp_(0, math.log(100))
     return loss.item()
 
-# %% ../../nbs/gap/43_embedded.ipynb #4e613090
+# %% ../../nbs/gap/43_embedded.ipynb #cf5e69b9
 def _look(model, tokenizer, probe, step: int, losses: Sequence[float]) -> dict[str, Any]:
     "One record: the step, the mean of the last twenty losses, and the measures on the probe."
     recent = float(np.mean(losses[-20:])) if losses else None
     return dict(step=step, loss=recent, **measure(model, tokenizer, probe))
 
-
+# %% ../../nbs/gap/43_embedded.ipynb #c577404b
 def train(
     bank,
     probe=None,

@@ -115,7 +115,58 @@ def _coordinates(name: str, image, text) -> dict[str, Any]:
     unit = float(np.abs(xy).max() or 1.0) / 32767
     return dict(name=name, xy=_text(np.rint(xy / unit), "<i2"), unit=unit)
 
-# %% ../../nbs/gap/45_explore.ipynb #c8c39709
+# %% ../../nbs/gap/45_explore.ipynb #2161af16
+def _unit_rows(rows, what: str) -> np.ndarray:
+    "Checked rows (n, d) in double precision, each of length 1."
+    return l2norm(np.asarray(as_rows(rows, what), np.float64))
+
+
+def _labels(labels, n: int, C: int) -> np.ndarray:
+    "The number of each image's text (n,)."
+    need(labels is not None or n == C, f"{n} images and {C} texts are no pairs: give labels.")
+    label = np.arange(n) if labels is None else np.asarray(labels)
+    need(label.shape == (n,), f"{len(label)} labels for {n} images.")
+    need(
+        np.issubdtype(label.dtype, np.integer) and label.min() >= 0 and label.max() < C,
+        f"labels must be numbers from 0 to {C - 1}.",
+    )
+    return label
+
+
+def _kept(given: Sequence[Any] | None, kept: np.ndarray, n: int, what: str) -> list | None:
+    "What belongs to the kept images, of something given for all `n` of them or not at all."
+    if given is None:
+        return None
+    need(len(given) == n, f"{what} must be as many as the images, {n}.")
+    return [given[i] for i in kept]
+
+# %% ../../nbs/gap/45_explore.ipynb #493b07ba
+def _moved(name: str, pair: Pair, image: np.ndarray, text: np.ndarray, kept: np.ndarray) -> Pair:
+    "The rows of a map as unit rows, those of the kept images; `ValueError` for other shapes."
+    after = [np.asarray(rows, np.float64) for rows in pair]
+    shapes = [rows.shape for rows in after]
+    need(
+        shapes == [image.shape, text.shape],
+        f"The map {name!r} has rows of {shapes}, not {[image.shape, text.shape]}.",
+    )
+    return l2norm(after[0][kept]), l2norm(after[1])
+
+
+def _unless_same(after: np.ndarray, before: np.ndarray, axes: np.ndarray) -> dict[str, Any] | None:
+    "Rows for the page; None where a map leaves them as they are."
+    return None if np.allclose(after, before, atol=1e-7) else packed(after @ axes)
+
+
+def _rows_for_page(image: np.ndarray, text: np.ndarray, moved: Mapping[str, Pair]) -> dict[str, Any]:
+    "The rows before and after each map, packed on the principal axes of all of them together."
+    axes = rotation([image, text, *(rows for pair in moved.values() for rows in pair)])
+    maps = [
+        dict(name=name, image=_unless_same(a, image, axes), text=_unless_same(b, text, axes))
+        for name, (a, b) in moved.items()
+    ]
+    return dict(image=packed(image @ axes), text=packed(text @ axes), maps=maps)
+
+# %% ../../nbs/gap/45_explore.ipynb #50a96758
 def explore(
     image,
     text,
@@ -136,61 +187,24 @@ def explore(
     open one; `files` (n,): a line under each. `maps`: name -> (image, text) rows of the same shapes after it.
     `projections`: name -> (image (n, 2), text (C, 2)) coordinates, such as those of UMAP. At most `most` images, drawn
     with `seed`. Raises `ValueError` for shapes that do not fit together."""
-    image, text = (
-        l2norm(np.asarray(as_rows(rows, what), np.float64))
-        for rows, what in ((image, "image"), (text, "text"))
-    )
+    image, text = (_unit_rows(rows, what) for rows, what in ((image, "image"), (text, "text")))
     label = _labels(labels, len(image), len(text))
     names = [str(name) for name in (names if names is not None else range(len(text)))]
     need(len(names) == len(text), f"{len(names)} names for {len(text)} texts.")
-    for what, given in dict(thumbnails=thumbnails, files=files).items():
-        need(
-            given is None or len(given) == len(image), f"{what} must be as many as the images, {len(image)}."
-        )
     kept = np.sort(np.random.default_rng(seed).permutation(len(image))[:most])
+    pictures, lines = (
+        _kept(given, kept, len(image), what) for what, given in (("thumbnails", thumbnails), ("files", files))
+    )
     moved = {name: _moved(name, pair, image, text, kept) for name, pair in (maps or {}).items()}
     image, label = image[kept], label[kept]
-    axes = rotation([image, text, *(rows for pair in moved.values() for rows in pair)])
-    data = dict(image=packed(image @ axes), text=packed(text @ axes), label=label.tolist(), names=names)
-    data["maps"] = [
-        dict(name=name, image=_unless_same(a, image, axes), text=_unless_same(b, text, axes))
-        for name, (a, b) in moved.items()
-    ]
+    data = dict(label=label.tolist(), names=names, colours=_COLOURS, pairs=labels is None)
+    data |= _rows_for_page(image, text, moved)
     data["projections"] = [
         _coordinates(name, np.asarray(a)[kept], b) for name, (a, b) in (projections or {}).items()
     ]
-    data |= dict(colours=_COLOURS, pairs=labels is None)
-    data["sprite"] = sprite([thumbnails[i] for i in kept]) if thumbnails is not None else None
-    data["files"] = [str(files[i]) for i in kept] if files is not None else None
+    data["sprite"] = None if pictures is None else sprite(pictures)
+    data["files"] = None if lines is None else [str(line) for line in lines]
     return Explorer(page_html("explore", data, title), 820, image, text, label, moved)
-
-# %% ../../nbs/gap/45_explore.ipynb #76f2dfbf
-def _labels(labels, n: int, C: int) -> np.ndarray:
-    "The number of each image's text (n,)."
-    need(labels is not None or n == C, f"{n} images and {C} texts are no pairs: give labels.")
-    label = np.arange(n) if labels is None else np.asarray(labels)
-    need(label.shape == (n,), f"{len(label)} labels for {n} images.")
-    need(
-        np.issubdtype(label.dtype, np.integer) and label.min() >= 0 and label.max() < C,
-        f"labels must be numbers from 0 to {C - 1}.",
-    )
-    return label
-
-
-def _moved(name: str, pair: Pair, image: np.ndarray, text: np.ndarray, kept: np.ndarray) -> Pair:
-    "The rows of a map as unit rows, those of the kept images; `ValueError` for other shapes."
-    after = [np.asarray(rows, np.float64) for rows in pair]
-    shapes = [rows.shape for rows in after]
-    need(
-        shapes == [image.shape, text.shape],
-        f"The map {name!r} has rows of {shapes}, not {[image.shape, text.shape]}.",
-    )
-    return l2norm(after[0][kept]), l2norm(after[1])
-
-
-def _unless_same(after: np.ndarray, before: np.ndarray, axes: np.ndarray) -> dict[str, Any] | None:
-    "Rows for the page; None where a map leaves them as they are."
-    return None if np.allclose(after, before, atol=1e-7) else packed(after @ axes)
 
 # %% ../../nbs/gap/45_explore.ipynb #422b1c6d
 def explore_pack(pack: FeaturePack, most: int = 2000, seed: int = 0) -> Explorer:

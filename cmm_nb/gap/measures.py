@@ -21,7 +21,7 @@ import numpy as np
 from ..core import as_rows, l2norm, need, pick
 from ..registry import Registry
 
-# %% ../../nbs/gap/40_measures.ipynb #a98845cf
+# %% ../../nbs/gap/40_measures.ipynb #4e68aa4e
 def _numpy(x, dtype=None) -> np.ndarray:
     "A tensor from any device, or whatever numpy reads, as an array."
     return np.asarray(x.detach().cpu() if hasattr(x, "detach") else x, dtype=dtype)
@@ -35,7 +35,7 @@ def double_rows(x, name: str) -> np.ndarray:
         as_rows(x, name)  # says what is wrong
     return rows
 
-
+# %% ../../nbs/gap/40_measures.ipynb #c4833fa2
 def _both(image, text) -> tuple[np.ndarray, np.ndarray]:
     "Checked image and text rows of one width, two or more of each; `ValueError` otherwise."
     x, y = double_rows(image, "image"), double_rows(text, "text")
@@ -50,7 +50,7 @@ def _both(image, text) -> tuple[np.ndarray, np.ndarray]:
         )
     return x, y
 
-
+# %% ../../nbs/gap/40_measures.ipynb #1e773da4
 def _unit(x: np.ndarray, name: str, normalize: bool = False) -> np.ndarray:
     "Rows of exactly unit length; `ValueError` for a zero row, and for other lengths unless `normalize`."
     lengths = np.linalg.norm(x, axis=1)
@@ -112,7 +112,7 @@ def pair_up(n: int, m: int, image_labels=None, text_labels=None) -> tuple[np.nda
         partner[rows] = np.resize(np.flatnonzero(of_text == c), len(rows))
     return np.arange(n), partner
 
-# %% ../../nbs/gap/40_measures.ipynb #f72293fc
+# %% ../../nbs/gap/40_measures.ipynb #1ca5fd2c
 def _some(x: np.ndarray, rows: int, seed: int) -> np.ndarray:
     "At most `rows` rows, drawn with a seed, in their order."
     if len(x) <= rows:
@@ -121,6 +121,11 @@ def _some(x: np.ndarray, rows: int, seed: int) -> np.ndarray:
     return x[np.sort(drawn)]
 
 
+def _one_by_one(pairs: tuple[np.ndarray, np.ndarray] | None, n: int, m: int) -> bool:
+    "Do `pairs` say that text row i is the partner of image row i, for every i?"
+    return pairs is not None and n == m and bool((pairs[1] == np.arange(n)).all())
+
+# %% ../../nbs/gap/40_measures.ipynb #67248a6f
 @dataclass
 class _Clouds:
     """Unit rows image (n, d) and text (m, d), and all that a measure may ask about them.
@@ -139,22 +144,18 @@ class _Clouds:
     @cached_property
     def paired(self) -> bool:
         "Is text row i the partner of image row i, for every i?"
-        if self.pairs is None or len(self.image) != len(self.text):
-            return False
-        return bool((self.pairs[1] == np.arange(len(self.image))).all())
+        return _one_by_one(self.pairs, len(self.image), len(self.text))
 
     @cached_property
     def partners(self) -> tuple[np.ndarray, np.ndarray]:
         "Image rows and text rows (p, d), (p, d), partner by partner."
-        of_image, of_text = self.pairs
-        return self.image[of_image], self.text[of_text]
+        return self.image[self.pairs[0]], self.text[self.pairs[1]]
 
     @cached_property
     def sampled_partners(self) -> tuple[np.ndarray, np.ndarray]:
         "Some of the partners."
         image, text = self.partners
-        numbers = np.arange(len(image))
-        kept = _some(numbers, self.max_rows, self.seed)
+        kept = _some(np.arange(len(image)), self.max_rows, self.seed)
         return image[kept], text[kept]
 
     @cached_property
@@ -162,8 +163,7 @@ class _Clouds:
         "Some rows of each modality; captions keep their partners."
         if self.paired:
             return self.sampled_partners
-        image = _some(self.image, self.max_rows, self.seed)
-        text = _some(self.text, self.max_rows, self.seed)
+        image, text = (_some(rows, self.max_rows, self.seed) for rows in (self.image, self.text))
         return image, text
 
 # %% ../../nbs/gap/40_measures.ipynb #00ec024b
@@ -724,7 +724,17 @@ def mmd2(image, text, width: float | None = None, paired: bool | None = None, se
     partners = np.exp(-((x - y) ** 2).sum(1) / twice_variance).sum()
     return float(within - 2 * (total(x, y) - partners) / (n * (n - 1)))
 
-# %% ../../nbs/gap/40_measures.ipynb #c0e53dba
+# %% ../../nbs/gap/40_measures.ipynb #0b636d5b
+def _halves(n: int, m: int, paired: bool, seed: int) -> np.ndarray:
+    "A half, 0 or 1, for each of n + m rows; partners share theirs."
+
+    def cut(k: int, stream: int) -> np.ndarray:
+        return np.random.default_rng([seed, stream]).permutation(np.arange(k) % 2)
+
+    of_image = cut(n, 0)
+    return np.concatenate([of_image, of_image if paired else cut(m, 1)])
+
+# %% ../../nbs/gap/40_measures.ipynb #36c1d423
 _separability_cards = {
     "linear_separability": Card(
         "held-out balanced accuracy of a logistic modality classifier",
@@ -738,16 +748,6 @@ _separability_cards = {
         "held-out area under the ROC curve of the same", "share", 0, 1, 0.5, "same"
     ),
 }
-
-
-def _halves(n: int, m: int, paired: bool, seed: int) -> np.ndarray:
-    "A half, 0 or 1, for each of n + m rows; partners share theirs."
-
-    def cut(k: int, stream: int) -> np.ndarray:
-        return np.random.default_rng([seed, stream]).permutation(np.arange(k) % 2)
-
-    of_image = cut(n, 0)
-    return np.concatenate([of_image, of_image if paired else cut(m, 1)])
 
 
 @gap_metric(_separability_cards, rows="sample")
@@ -938,7 +938,20 @@ _uniformity_cards = {
 def _both_uniformities(x, y) -> tuple[float, float]:
     return uniformity(x), uniformity(y)
 
-# %% ../../nbs/gap/40_measures.ipynb #bc94a78e
+# %% ../../nbs/gap/40_measures.ipynb #64f24102
+def _strangers(rows: np.ndarray, group: np.ndarray, k: int) -> np.ndarray:
+    "For each row the share of the other group among its k nearest neighbours, itself left out: (n,)."
+    shares: list[np.ndarray] = []
+    start = 0
+    for squared in _blocks(rows, rows):
+        at = np.arange(len(squared))
+        squared[at, start + at] = np.inf
+        near = np.argpartition(squared, k - 1, axis=1)[:, :k]
+        shares.append((group[near] != group[start + at, None]).mean(1))
+        start += len(squared)
+    return np.concatenate(shares)
+
+# %% ../../nbs/gap/40_measures.ipynb #150a9026
 _mixing_cards = {
     "mixing_image": Card(
         "texts among an image's 10 neighbours / share of texts",
@@ -967,17 +980,7 @@ def neighbour_mixing(image, text, k: int = 10) -> tuple[float, float]:
     x, y = _both(image, text)
     Z = np.concatenate([x, y])
     is_text = np.arange(len(Z)) >= len(x)
-    k = min(k, len(x) - 1, len(y) - 1)
-    foreign = []
-    start = 0
-    for squared in _blocks(Z, Z):
-        at = np.arange(len(squared))
-        squared[at, start + at] = np.inf
-        near = np.argpartition(squared, k - 1, axis=1)[:, :k]
-        own = is_text[start : start + len(squared), None]
-        foreign.append((is_text[near] != own).mean(1))
-        start += len(squared)
-    share = np.concatenate(foreign)
+    share = _strangers(Z, is_text, min(k, len(x) - 1, len(y) - 1))
     rest = len(Z) - 1
     of_images = share[~is_text].mean() * rest / len(y)
     of_texts = share[is_text].mean() * rest / len(x)
@@ -1059,11 +1062,11 @@ def class_gaps(image, text, image_labels, text_labels=None) -> dict[str, float]:
         figures.append((w2["w2_squared_centroid"] ** 0.5, centroid_cosine(images, texts), w2["w2_squared"]))
     return dict(zip(_class_cards, np.mean(figures, axis=0).tolist()))
 
-# %% ../../nbs/gap/40_measures.ipynb #bc647196
+# %% ../../nbs/gap/40_measures.ipynb #189a5aa5
 def _chosen(names: Sequence[str]) -> dict[str, GapMetric]:
     return {name: GAP_METRICS[name] for name in names}
 
-
+# %% ../../nbs/gap/40_measures.ipynb #d1230e4a
 def gap_report(
     image,
     text,
