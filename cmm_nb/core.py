@@ -429,7 +429,7 @@ def stand_ins(folder=None) -> dict[str, Any]:
     note = (Path(folder).expanduser() if folder else data_folder()) / STAND_INS
     return json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
 
-# %% ../nbs/00_core.ipynb #74d0a557
+# %% ../nbs/00_core.ipynb #db35b056
 def page_file(name: str) -> str:
     "The text of a file in the package's folder `page`: styles, scripts and bodies of pages."
     return (Path(cmm_nb.__file__).parent / "page" / name).read_text(encoding="utf-8")
@@ -440,7 +440,7 @@ def is_page(path: Path) -> bool:
     with open(path, "rb") as file:
         return b'name="generator" content="cmm_nb"' in file.read(4000)
 
-
+# %% ../nbs/00_core.ipynb #2dbfbc23
 @dataclass(repr=False)
 class Page:
     "An HTML document that needs nothing from elsewhere, and its height in pixels where it is shown in a frame."
@@ -465,7 +465,7 @@ class Page:
             tmp.write_text(printable(self.html), encoding="utf-8")
         return path
 
-
+# %% ../nbs/00_core.ipynb #ffc668a3
 def page_html(kind: str, data: Mapping[str, Any], title: str) -> str:
     "The document of a `kind` of figure (`page/KIND.html` and `.js`) with its `data` inside; `title` is plain text."
     inside = json.dumps(data, ensure_ascii=True).replace("<", "\\u003c")
@@ -481,7 +481,28 @@ def page_html(kind: str, data: Mapping[str, Any], title: str) -> str:
 </body></html>
 """
 
-# %% ../nbs/00_core.ipynb #7507fcb2
+# %% ../nbs/00_core.ipynb #b741a310
+def _panel(panel: Mapping, frames: int) -> dict[str, Any]:
+    "A panel of a slider's figure as plain lists."
+    moving, cursor = panel.get("moving", {}), panel.get("cursor")
+    counted = moving if cursor is None else {**moving, "cursor": cursor}
+    for name, given in counted.items():
+        need(len(given) == frames, f"{name}: {len(given)} frames for {frames} places of the slider.")
+
+    def plain(curve):
+        return [None if v is None or v != v else float(v) for v in curve]
+
+    return dict(
+        x=plain(panel["x"]),
+        across=panel["across"],
+        title=panel["title"],
+        bars=bool(panel.get("bars")),
+        curves=[dict(name=name, y=plain(y)) for name, y in panel.get("curves", {}).items()],
+        moving=[dict(name=name, frames=[plain(y) for y in frames]) for name, frames in moving.items()],
+        cursor=plain(cursor) if cursor is not None else None,
+    )
+
+# %% ../nbs/00_core.ipynb #2b73b134
 def slider(
     label: str, values: Sequence, panels: Sequence[Mapping], numbers: Mapping[str, Sequence], start: int = 0
 ) -> Page:
@@ -502,24 +523,3 @@ def slider(
     )
     data["numbers"] = [dict(name=name, values=[str(v) for v in given]) for name, given in numbers.items()]
     return Page(page_html("slider", data, ""), 380)
-
-
-def _panel(panel: Mapping, frames: int) -> dict[str, Any]:
-    "A panel of a slider's figure as plain lists."
-    moving, cursor = panel.get("moving", {}), panel.get("cursor")
-    counted = moving if cursor is None else {**moving, "cursor": cursor}
-    for name, given in counted.items():
-        need(len(given) == frames, f"{name}: {len(given)} frames for {frames} places of the slider.")
-
-    def plain(curve):
-        return [None if v is None or v != v else float(v) for v in curve]
-
-    return dict(
-        x=plain(panel["x"]),
-        across=panel["across"],
-        title=panel["title"],
-        bars=bool(panel.get("bars")),
-        curves=[dict(name=name, y=plain(y)) for name, y in panel.get("curves", {}).items()],
-        moving=[dict(name=name, frames=[plain(y) for y in frames]) for name, frames in moving.items()],
-        cursor=plain(cursor) if cursor is not None else None,
-    )

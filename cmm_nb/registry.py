@@ -13,22 +13,17 @@ from typing import Any, Generic, TypeVar
 
 from .core import need, pick
 
-# %% ../nbs/01_registry.ipynb #95a5b719
+# %% ../nbs/01_registry.ipynb #2daa3d54
 Entry = TypeVar("Entry")
 
 
-class Registry(Mapping, Generic[Entry]):
-    """Names and the entries they stand for, in the order of their providers, then of entering.
+class _Entries(Generic[Entry]):
+    "Names, their aliases, and the entries they stand for; `what`: the word for one entry in messages."
 
-    `what`: the word for one entry in messages. `providers`: modules that make entries when they are imported;
-    `group`: the entry-point group through which installed packages name further modules.
-    Both are imported at the first look, so that importing this package stays cheap."""
-
-    def __init__(self, what: str, providers: tuple[str, ...] = (), group: str | None = None):
-        self.what, self.providers, self.group = what, providers, group
+    def __init__(self, what: str):
+        self.what = what
         self._entries: dict[str, Entry] = {}
         self._aliases: dict[str, str] = {}
-        self._loaded = False
 
     def add(self, name: str, entry: Entry, aliases: tuple[str, ...] = ()) -> Entry:
         "Enter `entry` under `name` and its `aliases`; a module that is imported again replaces its own entries."
@@ -44,44 +39,64 @@ class Registry(Mapping, Generic[Entry]):
         del self._entries[name]
         self._aliases = {alias: entry for alias, entry in self._aliases.items() if entry != name}
 
+# %% ../nbs/01_registry.ipynb #6d027388
+def _import_all(providers: tuple[str, ...], group: str | None, what: str) -> None:
+    "Import our modules, then those that installed packages announce; `ValueError` for one that cannot be loaded."
+    for module in providers:
+        importlib.import_module(module)
+    for point in metadata.entry_points(group=group) if group else ():
+        try:
+            point.load()
+        except Exception as error:
+            raise ValueError(
+                f"The package that provides the {what} {point.name!r} ({point.value}) cannot be loaded "
+                f"({type(error).__name__}: {error}): mend or uninstall it."
+            ) from error
+
+
+def _in_order(entries: dict[str, Any], providers: tuple[str, ...]) -> list[str]:
+    "The names in the order of the providers that made the entries; at the end those that none of them made."
+
+    def place(name: str) -> int:
+        module = getattr(entries[name], "module", None)
+        return providers.index(module) if module in providers else len(providers)
+
+    return sorted(entries, key=place)
+
+# %% ../nbs/01_registry.ipynb #eb3992ad
+class Registry(_Entries[Entry], Mapping):
+    """Names and the entries they stand for, in the order of their providers, then of entering.
+
+    `what`: the word for an entry. `providers`: modules that make entries when they are imported; `group`: the
+    entry-point group through which installed packages name more. They are imported at the first look, no earlier."""
+
+    def __init__(self, what: str, providers: tuple[str, ...] = (), group: str | None = None):
+        super().__init__(what)
+        self.providers, self.group, self._loaded = providers, group, False
+
     def load(self) -> "Registry[Entry]":
         "Import the providers, and the modules that installed packages announce; done once."
-        if self._loaded:
-            return self
-        self._loaded = True
-        for module in self.providers:
-            importlib.import_module(module)
-        for point in metadata.entry_points(group=self.group) if self.group else ():
+        if not self._loaded:
+            self._loaded = True
             try:
-                point.load()
-            except Exception as error:
+                _import_all(self.providers, self.group, self.what)
+            except Exception:
                 self._loaded = False
-                raise ValueError(
-                    f"The package that provides the {self.what} {point.name!r} ({point.value}) cannot be loaded "
-                    f"({type(error).__name__}: {error}): mend or uninstall it."
-                ) from error
+                raise
         return self
 
     def canonical(self, name: str) -> str:
         "The name under which `name`, an alias perhaps, is entered; `ValueError` with the nearest one if there is none."
-        self.load()
-        return self._aliases.get(name) or pick(name, self._entries, self.what)
-
-    def _rank(self, name: str) -> int:
-        "Place of the provider that made the entry, so that the order does not depend on who was imported first."
-        module = getattr(self._entries[name], "module", None)
-        return self.providers.index(module) if module in self.providers else len(self.providers)
+        return self.load()._aliases.get(name) or pick(name, self._entries, self.what)
 
     def __getitem__(self, name: str) -> Entry:
         return self._entries[self.canonical(name)]
 
     def __contains__(self, name: Any) -> bool:
-        self.load()
-        return name in self._entries or name in self._aliases
+        return name in self.load()._entries or name in self._aliases
 
     def __iter__(self) -> Iterator[str]:
-        names = list(self.load()._entries)
-        return iter(sorted(names, key=self._rank))
+        return iter(_in_order(self.load()._entries, self.providers))
 
     def __len__(self) -> int:
         return len(self.load()._entries)

@@ -17,15 +17,10 @@ import numpy as np
 from ..core import Damaged, Field, as_rows, atomic_path, checked, content_hash, l2norm, need, reading
 from ..data.splits import Protocol, row_keys
 
-# %% ../../nbs/clip/10_packs.ipynb #8d9a29fc
+# %% ../../nbs/clip/10_packs.ipynb #1acb1bae
 @dataclass
-class FeaturePack:
-    """Embeddings with their labels: `image` (n, d), `text` (C, d) unit rows; `label` (n,), `split` (n,), `class_names`
-    or None for pairs.
-
-    `flip` (n, d): the mirrored images, or None; `crops`: more views of them, each (n, d). `texts` (C, M, d): the raw
-    features of every class in every template, or None. `meta`: where it came from. Raises `ValueError` for what does
-    not fit together."""
+class _Arrays:
+    "The arrays of a pack and what is said about them; they are scaled and checked when the pack is made."
 
     image: np.ndarray
     text: np.ndarray
@@ -51,11 +46,24 @@ class FeaturePack:
             _check_labels(self)
             _check_split(self)
 
+    def __len__(self):
+        return len(self.image)
+
     @property
     def views(self) -> list[np.ndarray]:
         "`image`, and after it the other views that there are."
         flip = [] if self.flip is None else [self.flip]
         return [self.image, *flip, *self.crops]
+
+# %% ../../nbs/clip/10_packs.ipynb #e6923c17
+@dataclass
+class FeaturePack(_Arrays):
+    """Embeddings with their labels: `image` (n, d), `text` (C, d) unit rows; `label` (n,), `split` (n,), `class_names`
+    or None for pairs.
+
+    `flip` (n, d): the mirrored images, or None; `crops`: more views of them, each (n, d). `texts` (C, M, d): the raw
+    features of every class in every template, or None. `meta`: where it came from. Raises `ValueError` for what does
+    not fit together."""
 
     @cached_property
     def hash(self) -> str:
@@ -70,9 +78,6 @@ class FeaturePack:
         notes = tuple(self.meta.get("notes", ()))
         keys = row_keys(self.image)
         return Protocol(self.label, self.split, self.class_names, keys, "drop", notes=notes, name=self.name)
-
-    def __len__(self):
-        return len(self.image)
 
     def __repr__(self):
         classes = f"{len(self.class_names)} classes" if self.class_names else "pairs"
@@ -93,7 +98,7 @@ def _unit_rows(x, name: str = "features") -> np.ndarray:
     return rows if all(are_units(block) for block in blocks) else l2norm(rows)
 
 
-def _check_widths(pack: FeaturePack) -> None:
+def _check_widths(pack: _Arrays) -> None:
     n, d = pack.image.shape
     need(
         pack.text.shape[1] == d,
@@ -109,7 +114,7 @@ def _check_widths(pack: FeaturePack) -> None:
     )
 
 
-def _checked_texts(pack: FeaturePack) -> np.ndarray:
+def _checked_texts(pack: _Arrays) -> np.ndarray:
     C, d = pack.text.shape
     texts = np.asarray(pack.texts)
     need(
@@ -120,7 +125,7 @@ def _checked_texts(pack: FeaturePack) -> np.ndarray:
     return rows.reshape(texts.shape)
 
 # %% ../../nbs/clip/10_packs.ipynb #02d0e4ad
-def _check_labels(pack: FeaturePack) -> None:
+def _check_labels(pack: _Arrays) -> None:
     "Labels as integers, class names as strings; `ValueError` for what does not fit."
     C, name = len(pack.text), pack.name
     given = range(C) if pack.class_names is None else pack.class_names
@@ -137,7 +142,7 @@ def _check_labels(pack: FeaturePack) -> None:
     pack.label = label.astype(np.int64)
 
 
-def _check_split(pack: FeaturePack) -> None:
+def _check_split(pack: _Arrays) -> None:
     "The part of each image, 'train' where none is given; `ValueError` for what does not fit."
     n = len(pack)
     split = np.full(n, "train") if pack.split is None else np.asarray(pack.split).astype(str)

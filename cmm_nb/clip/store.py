@@ -139,7 +139,7 @@ class RowFile:
         places = [(key, i) for i, key in enumerate(_keys_of(records)) if key in wanted]
         return {key: (rows, i) for key, i in places if _crc(rows[i]) == crcs[i]}
 
-# %% ../../nbs/clip/11_store.ipynb #e9950798
+# %% ../../nbs/clip/11_store.ipynb #9899d936
 def write_part(path: Path, keys: Sequence[bytes], found: Found) -> None:
     "Write the rows of `keys` and their index as `path` (.npy) and .index.npy, block by block, whole or not at all."
     crcs: list[int] = []
@@ -158,7 +158,7 @@ def write_part(path: Path, keys: Sequence[bytes], found: Found) -> None:
         with atomic_path(path.with_suffix(".index.npy")) as beside, open(beside, "wb") as f:
             np.save(f, index)
 
-
+# %% ../../nbs/clip/11_store.ipynb #c3042bc7
 Part = tuple[np.ndarray, np.ndarray]  # memory-mapped rows (n, d), index (n,)
 
 
@@ -407,7 +407,18 @@ def _remove(entry: CacheEntry, dry_run: bool) -> bool:
     except Timeout:
         return False
 
-# %% ../../nbs/clip/11_store.ipynb #9ed1be22
+# %% ../../nbs/clip/11_store.ipynb #b89d5ede
+def _shrink(chosen: list[CacheEntry], size: int, max_bytes: float | None, dry_run: bool) -> list[CacheEntry]:
+    "Remove the longest unused of `chosen` until the cache, now `size` bytes, has `max_bytes`; without a limit all."
+    removed = []
+    for entry in sorted(chosen, key=lambda entry: entry.used):
+        enough = max_bytes is not None and size <= max_bytes
+        if not enough and _remove(entry, dry_run):
+            removed.append(entry)
+            size -= entry.bytes
+    return removed
+
+# %% ../../nbs/clip/11_store.ipynb #92deb77e
 def prune_cache(
     folder=None,
     older_than_days: float | None = None,
@@ -445,14 +456,3 @@ def prune_cache(
         chosen = [entry for entry in chosen if _fault(entry)]
     with storing(cache_folder(folder)):
         return _shrink(chosen, sum(entry.bytes for entry in everything), max_bytes, dry_run)
-
-
-def _shrink(chosen: list[CacheEntry], size: int, max_bytes: float | None, dry_run: bool) -> list[CacheEntry]:
-    "Remove the longest unused of `chosen` until the cache, now `size` bytes, has `max_bytes`; without a limit all."
-    removed = []
-    for entry in sorted(chosen, key=lambda entry: entry.used):
-        enough = max_bytes is not None and size <= max_bytes
-        if not enough and _remove(entry, dry_run):
-            removed.append(entry)
-            size -= entry.bytes
-    return removed

@@ -691,7 +691,7 @@ def _garment_words(name: str) -> str:
     "Fashion-MNIST's names, two of which are not what one would call the thing."
     return {"T-shirt/top": "t-shirt", "Ankle boot": "ankle boot"}.get(name, name)
 
-# %% ../../nbs/data/06_benchmarks.ipynb #9755e354
+# %% ../../nbs/data/06_benchmarks.ipynb #667f1ba0
 _COOP = "CoOp's split file"
 _RESEARCH = "none stated; research use"
 
@@ -713,6 +713,8 @@ enter_dataset(
         "and imagenet/images/val/<WordNet id>/",
     )
 )
+
+# %% ../../nbs/data/06_benchmarks.ipynb #74b87e39
 enter_dataset(
     Benchmark(
         "caltech101",
@@ -735,7 +737,7 @@ enter_dataset(
     )
 )
 
-# %% ../../nbs/data/06_benchmarks.ipynb #ef907423
+# %% ../../nbs/data/06_benchmarks.ipynb #40939aeb
 enter_dataset(
     Benchmark(
         "oxford_pets",
@@ -757,6 +759,8 @@ enter_dataset(
         words=lower_words,
     )
 )
+
+# %% ../../nbs/data/06_benchmarks.ipynb #fbd1590d
 enter_dataset(
     Benchmark(
         "stanford_cars",
@@ -779,6 +783,8 @@ enter_dataset(
         words=_year_first,
     )
 )
+
+# %% ../../nbs/data/06_benchmarks.ipynb #48907efe
 enter_dataset(
     Benchmark(
         "oxford_flowers",
@@ -840,7 +846,7 @@ enter_dataset(
     )
 )
 
-# %% ../../nbs/data/06_benchmarks.ipynb #7557c155
+# %% ../../nbs/data/06_benchmarks.ipynb #ba8b9f2a
 enter_dataset(
     Benchmark(
         "sun397",
@@ -862,6 +868,8 @@ enter_dataset(
         words=_scene_words,
     )
 )
+
+# %% ../../nbs/data/06_benchmarks.ipynb #30ce3828
 enter_dataset(
     Benchmark(
         "dtd",
@@ -961,7 +969,7 @@ enter_dataset(
     )
 )
 
-# %% ../../nbs/data/06_benchmarks.ipynb #8923361a
+# %% ../../nbs/data/06_benchmarks.ipynb #b9ae5a7a
 enter_dataset(
     Benchmark(
         "imagenet_a",
@@ -996,6 +1004,8 @@ enter_dataset(
         manual="unpack imagenet-r.tar to imagenet-rendition/imagenet-r/<WordNet id>/",
     )
 )
+
+# %% ../../nbs/data/06_benchmarks.ipynb #c3ac8c6c
 enter_dataset(
     Benchmark(
         "imagenette",
@@ -1014,7 +1024,7 @@ enter_dataset(
     )
 )
 
-# %% ../../nbs/data/06_benchmarks.ipynb #baf4aa1a
+# %% ../../nbs/data/06_benchmarks.ipynb #398dce20
 enter_dataset(
     Benchmark(
         "stl10",
@@ -1046,6 +1056,8 @@ enter_dataset(
         torchvision="CIFAR10",
     )
 )
+
+# %% ../../nbs/data/06_benchmarks.ipynb #a279ae7a
 enter_dataset(
     Benchmark(
         "cifar100",

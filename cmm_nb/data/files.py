@@ -69,7 +69,7 @@ def _reason(error: Exception) -> str:
         return "more pixels than PIL allows (PIL.Image.MAX_IMAGE_PIXELS): a decompression bomb?"
     return f"damaged or cut short ({type(error).__name__}: {(str(error).splitlines() or [''])[0]})"
 
-# %% ../../nbs/data/05_files.ipynb #69034a3f
+# %% ../../nbs/data/05_files.ipynb #c2c4e5b1
 _PIL_SPEAKS = threading.Lock()
 
 
@@ -94,7 +94,7 @@ def _upright(image):
             turned = None
     return image.transpose(_UPRIGHT[turned]) if turned in _UPRIGHT else image
 
-
+# %% ../../nbs/data/05_files.ipynb #d1bbbf08
 def _high_bytes(image):
     "A grey picture of 16 bit (which PIL may widen to 32) as 8 bit: the upper half of each value."
     from PIL import Image
@@ -106,7 +106,7 @@ def _high_bytes(image):
     )
     return Image.fromarray((values >> 8).astype(np.uint8))
 
-
+# %% ../../nbs/data/05_files.ipynb #dac6e85e
 def _rgb(image):
     from PIL import Image
 
@@ -128,7 +128,7 @@ def to_rgb(image):
     plain.info = {}  # it is upright now: nobody shall turn it again
     return plain
 
-# %% ../../nbs/data/05_files.ipynb #22bc143b
+# %% ../../nbs/data/05_files.ipynb #755653e9
 def _open_within(file, max_pixels: int, formats: list[str] | None = None):
     "The opened file, not decoded yet; `ValueError` when it is empty or has too many pixels."
     from PIL import Image
@@ -157,6 +157,16 @@ def _shrink(image) -> None:
         scale = _LEAST_SIDE / min(width, height)
         image.draft(None, (round(width * scale), round(height * scale)))
 
+# %% ../../nbs/data/05_files.ipynb #9dc90009
+def _decoded(file, name, max_pixels: int, formats: list[str] | None = None):
+    try:
+        with _open_within(file, max_pixels, formats) as image:
+            _shrink(image)
+            return to_rgb(image)
+    except Exception as error:
+        reason = str(error) if type(error) is ValueError else _reason(error)
+        raise UnreadableImage(name, reason) from None
+
 
 def open_image(path, max_pixels: int = MAX_PIXELS):
     """The picture in a file as upright 8-bit RGB (PIL).
@@ -174,16 +184,6 @@ def image_in(content: bytes, name: str = "the picture", max_pixels: int = MAX_PI
 
     Image.init()
     return _decoded(io.BytesIO(content), name, max_pixels, [kind for kind in _USUAL if kind in Image.OPEN])
-
-
-def _decoded(file, name, max_pixels: int, formats: list[str] | None = None):
-    try:
-        with _open_within(file, max_pixels, formats) as image:
-            _shrink(image)
-            return to_rgb(image)
-    except Exception as error:
-        reason = str(error) if type(error) is ValueError else _reason(error)
-        raise UnreadableImage(name, reason) from None
 
 # %% ../../nbs/data/05_files.ipynb #8d952d3a
 IMAGE_SUFFIXES = set(
@@ -299,7 +299,7 @@ class FileImages(Sequence):
         stamps = (_stamp(str(self.file(i))) for i in range(len(self)))
         return np.array([stamp[1] if stamp else -1 for stamp in stamps], dtype=np.int64)
 
-# %% ../../nbs/data/05_files.ipynb #37e30c2b
+# %% ../../nbs/data/05_files.ipynb #88a57fc6
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS hashes "
     "(path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, hash TEXT) WITHOUT ROWID"
@@ -325,7 +325,7 @@ def _with_memo(memo, use: Callable[[sqlite3.Connection], Any], otherwise: Any) -
     except (sqlite3.Error, OSError):
         return otherwise
 
-
+# %% ../../nbs/data/05_files.ipynb #e8f2061a
 def _sealed(stamp: _Stamp, hash_: str) -> str:
     "A file's hash, and behind it a seal over the hash and the file's stamp."
     return hash_ + content_hash(list(stamp), hash_, digits=16)

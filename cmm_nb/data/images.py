@@ -62,38 +62,38 @@ class Taken(Sequence):
         every = self.images.hashes()
         return [every[int(i)] for i in self.rows]
 
-# %% ../../nbs/data/03_images.ipynb #aedb60f5
-@dataclass
-class ImageSet:
-    """`images` (n, a sequence of PIL RGB images), `label` (n,), `class_names` (C,), `split` (n,) of train, val or test.
+# %% ../../nbs/data/03_images.ipynb #2d308306
+def _check_lengths(images: "_Labelled") -> None:
+    "`ValueError` for labels or parts that are not as many as the images, and for labels without a class name."
+    n, label, n_classes = len(images), images.label, len(images.class_names)
+    need(
+        n == len(label) == len(images.split),
+        f"{images.name}: {n} images, {len(label)} labels and {len(images.split)} split entries "
+        "must be equally many.",
+    )
+    need(
+        n == 0 or (label.min() >= 0 and label.max() < n_classes),
+        f"{images.name}: labels must be class numbers 0 to {n_classes - 1}.",
+    )
 
-    A sequence may offer `hashes()` (one text an image) and `paths` (names).
-    Raises `ValueError` for lengths or labels that do not match."""
+# %% ../../nbs/data/03_images.ipynb #d4e381fa
+@dataclass
+class _Labelled:
+    "Pictures with their labels and parts, the names of the classes, and what the pictures are known by."
 
     name: str
     images: Sequence
     label: np.ndarray  # class numbers
     class_names: list[str]
     split: np.ndarray
-    templates: str = "a photo of a {}."  # a name in `cmm_nb.clip.templates.TEMPLATES`, or one template
-    flip: bool = True  # does a mirrored image keep its class?
-    notes: list[str] = field(default_factory=list)  # what was decided or left out while it was loaded
-    class_ids: list[str] | None = None  # (C,) names that do not change with the wording, such as WordNet ids
-    stand_in: bool = False  # drawn for a rehearsal, in the place of real pictures
 
     def __post_init__(self):
         self.label = np.asarray(self.label, dtype=np.int64)
         self.split = np.asarray(self.split, dtype="<U5")
-        n, n_classes = len(self.images), len(self.class_names)
-        need(
-            n == len(self.label) == len(self.split),
-            f"{self.name}: {n} images, {len(self.label)} labels and {len(self.split)} split entries "
-            "must be equally many.",
-        )
-        need(
-            n == 0 or (self.label.min() >= 0 and self.label.max() < n_classes),
-            f"{self.name}: labels must be class numbers 0 to {n_classes - 1}.",
-        )
+        _check_lengths(self)
+
+    def __len__(self):
+        return len(self.images)
 
     @property
     def paths(self) -> Sequence[str] | None:
@@ -114,6 +114,20 @@ class ImageSet:
         "Hash of all images, labels and class names; a set of files is read for it once."
         return content_hash(self.image_hashes(), self.label, self.class_names)
 
+# %% ../../nbs/data/03_images.ipynb #4c60e501
+@dataclass
+class ImageSet(_Labelled):
+    """`images` (n, a sequence of PIL RGB images), `label` (n,), `class_names` (C,), `split` (n,) of train, val or test.
+
+    A sequence may offer `hashes()` (one text an image) and `paths` (names).
+    Raises `ValueError` for lengths or labels that do not match."""
+
+    templates: str = "a photo of a {}."  # a name in `cmm_nb.clip.templates.TEMPLATES`, or one template
+    flip: bool = True  # does a mirrored image keep its class?
+    notes: list[str] = field(default_factory=list)  # what was decided or left out while it was loaded
+    class_ids: list[str] | None = None  # (C,) names that do not change with the wording, such as WordNet ids
+    stand_in: bool = False  # drawn for a rehearsal, in the place of real pictures
+
     @cached_property
     def outline(self) -> str:
         """Hash of what can be known without opening a file: names, sizes, labels and parts.
@@ -130,16 +144,20 @@ class ImageSet:
         notes = self.notes + ([note] if note else [])
         return replace(self, images=images, label=self.label[rows], split=self.split[rows], notes=notes)
 
-    def __len__(self):
-        return len(self.images)
-
     def __repr__(self):
         first = (
             f"{self.name}: {len(self)} images ({count_parts(self.split)}), {len(self.class_names)} classes"
         )
         return "\n  note: ".join([first, *self.notes])
 
-# %% ../../nbs/data/03_images.ipynb #14ef9405
+# %% ../../nbs/data/03_images.ipynb #8561c3f5
+def _check_options(load: Callable, options: dict[str, Any], name: str) -> None:
+    "`ValueError` for an option that is no parameter of `load`; its first is not the caller's."
+    known = list(inspect.signature(load).parameters)[1:]
+    for option in options:
+        pick(option, known, f"option of {name!r}")
+
+# %% ../../nbs/data/03_images.ipynb #21ca1dad
 @dataclass(frozen=True)
 class DataSet:
     """A data set by name: the function that loads it, and what prompts, tables and readers want to know of it.
@@ -175,13 +193,6 @@ class DataSet:
         loaded = self.load(self, **options)
         own: dict[str, Any] = dict(name=self.name, templates=self.templates, flip=self.flip)
         return replace(loaded, **own, stand_in=self.in_folder and bool(stand_ins(options.get("root"))))
-
-
-def _check_options(load: Callable, options: dict[str, Any], name: str) -> None:
-    "`ValueError` for an option that is no parameter of `load`; its first is not the caller's."
-    known = list(inspect.signature(load).parameters)[1:]
-    for option in options:
-        pick(option, known, f"option of {name!r}")
 
 # %% ../../nbs/data/03_images.ipynb #6900ef6a
 DATASETS: Registry[DataSet] = Registry(
@@ -317,11 +328,17 @@ enter_dataset(
     )
 )
 
-# %% ../../nbs/data/03_images.ipynb #ef3a97f1
+# %% ../../nbs/data/03_images.ipynb #b68db2a2
 _CLEAN = "support and validation (min(K,4) a class) never from the test part"
 _PAPER_STYLE = "PAPER-STYLE, not comparable with clean rows"
 
 
+def _need_apart(split: "FewShotSplit", a: str, b: str) -> None:
+    "`ValueError` when two parts of a draw share a row."
+    n = len(np.intersect1d(getattr(split, a), getattr(split, b)))
+    need(n == 0, f"{n} images are in both the {a} and the {b} part: a result would not be honest.")
+
+# %% ../../nbs/data/03_images.ipynb #85075cdc
 @dataclass(frozen=True)
 class FewShotSplit:
     """Row numbers of a few-shot draw, sorted by class: `train` (C*shots,), `val` (C*min(shots,4),), `test`.
@@ -342,16 +359,12 @@ class FewShotSplit:
 
     def __post_init__(self):
         pick(self.style, ("clean", "paper"), "style of a protocol")
-        self._apart("train", "val")
-        self._apart("train", "test")
+        _need_apart(self, "train", "val")
+        _need_apart(self, "train", "test")
         if self.style == "clean":
-            self._apart("val", "test")
+            _need_apart(self, "val", "test")
         rows = [np.asarray(part, dtype=np.int64) for part in (self.train, self.val, self.test)]
         object.__setattr__(self, "hash", content_hash(*rows))
-
-    def _apart(self, a: str, b: str) -> None:
-        n = len(np.intersect1d(getattr(self, a), getattr(self, b)))
-        need(n == 0, f"{n} images are in both the {a} and the {b} part: a result would not be honest.")
 
     @property
     def protocol(self) -> str:
@@ -412,6 +425,19 @@ def _said_of_validation(n_each: list[int], wanted: int) -> list[str]:
         return ["no validation images are left"]
     return [f"fewer than {wanted} validation images in {short} of {len(n_each)} classes"]
 
+# %% ../../nbs/data/03_images.ipynb #c399d6d7
+def _orders_of(
+    part: str,
+    label: np.ndarray,
+    split: np.ndarray,
+    n_classes: int,
+    seed: int,
+    aside: np.ndarray | Sequence[int],
+) -> list[np.ndarray]:
+    "For each class its rows of a part in their seeded order, without those set aside."
+    drawn = class_orders(label, np.flatnonzero(split == part), n_classes, seed)
+    return [rows[~np.isin(rows, aside)] for rows in drawn] if len(aside) else drawn
+
 # %% ../../nbs/data/03_images.ipynb #46445dce
 def few_shot_split(
     label: np.ndarray,
@@ -429,30 +455,24 @@ def few_shot_split(
     is 'take-all' or 'drop'."""
     need(shots >= 1, f"shots must be 1 or more, not {shots}.")
     pick(on_short, ("error", "take-all", "drop"), "on_short")
-
-    def orders(part: str) -> list[np.ndarray]:
-        drawn = class_orders(label, np.flatnonzero(split == part), len(class_names), seed)
-        return [rows[~np.isin(rows, aside)] for rows in drawn] if len(aside) else drawn
-
-    own, n_val = orders("train"), min(shots, 4)
+    n_classes, n_val = len(class_names), min(shots, 4)
+    own = _orders_of("train", label, split, n_classes, seed, aside)
     have = np.array([len(rows) for rows in own])
     classes, said = _taking_part(have, shots, class_names, on_short)
     support = [own[c][:shots] for c in classes]
     if (split == "val").any():
-        part_val = orders("val")
+        part_val = _orders_of("val", label, split, n_classes, seed, aside)
         val = [part_val[c][:n_val] for c in classes]
     else:
         val = [own[c][shots:][-n_val:] for c in classes]
     said += _said_of_validation([len(rows) for rows in val], n_val)
-    test = np.flatnonzero(split == "test")
-    if len(classes) < len(class_names):
-        test = test[np.isin(label[test], classes)]
+    test = np.flatnonzero((split == "test") & np.isin(label, classes))
     return FewShotSplit(
         shots,
         seed,
         np.concatenate(support),
         np.concatenate(val),
         test,
-        classes if len(classes) < len(class_names) else None,
+        classes if len(classes) < n_classes else None,
         notes=(*notes, *said),
     )

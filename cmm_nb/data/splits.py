@@ -72,17 +72,54 @@ def copies(keys: np.ndarray, split: np.ndarray, within_train: bool = False) -> d
         found["train = train"] = np.delete(rows, first)
     return {kind: rows for kind, rows in found.items() if len(rows)}
 
-# %% ../../nbs/data/04_splits.ipynb #c8139083
+# %% ../../nbs/data/04_splits.ipynb #84ca7650
 VALIDATION = {"few": "min(K,4) images a class", "all": "the whole validation part", "test": "the test part"}
 
 
+def _check_rules(p: "Protocol") -> None:
+    "`ValueError` for words that are none, for validation that is not clean, and for keys that do not fit."
+    pick(p.duplicates, ("error", "drop"), "duplicates")
+    pick(p.style, ("clean", "paper"), "style of a protocol")
+    pick(p.validation, VALIDATION, "validation")
+    need(
+        p.validation == "few" or p.style == "paper",
+        f"Validation on {VALIDATION[p.validation]} is not clean: a result selected so looks better than it is. "
+        "Use validation='few', or say style='paper' to have every row marked.",
+    )
+    need(
+        p.validation != "all" or p.has_val,
+        f"{p.name} has no validation part: validation='all' has nothing to take.",
+    )
+    n_keys = len(p.split) if p.keys is None else len(p.keys)
+    need(n_keys == len(p.split), f"{p.name}: {n_keys} keys for {len(p.split)} images.")
+
+# %% ../../nbs/data/04_splits.ipynb #e28ffcc0
+def _copies_of(p: "Protocol") -> dict[str, np.ndarray]:
+    "Rows to be set aside because their content stands on the other side of a border too."
+    if p.keys is None:
+        return {}
+    train_gives_both = not p.has_val or p.validation == "test"
+    return copies(np.asarray(p.keys), p.split, within_train=train_gives_both)
+
+
+def _refusal(p: "Protocol") -> str:
+    "What is said when copies are not set aside: how many, between which parts, and the first ten names."
+    kind, rows = next(iter(p.copies.items()))
+    early, late = kind.split(" = ")
+    names = [f"row {i}" if p.names is None else str(p.names[i]) for i in rows[:10]]
+    shown = ", ".join(names + ["..."] * (len(rows) > 10))
+    return (
+        f"{p.name}: {len(rows)} images of the {early} part stand in the {late} part too ({shown}): "
+        "remove them, or use duplicates='drop' to set them aside."
+    )
+
+# %% ../../nbs/data/04_splits.ipynb #36b34eec
 @dataclass
 class Protocol:
     """Which images may be learned from, selected on and measured on.
 
     `label` and `split` (n,), `class_names` (C,), `keys` (n,) of content, `names` (n,) of images.
-    Raises `ValueError` for content in two parts unless `duplicates` is 'drop', and for `validation` 'test' or 'all'
-    unless `style` is 'paper'."""
+    Raises `ValueError` for content in two parts unless `duplicates` is 'drop', and for validation that is not clean."""
 
     label: np.ndarray
     split: np.ndarray
@@ -96,20 +133,7 @@ class Protocol:
     name: str = "data set"
 
     def __post_init__(self):
-        pick(self.duplicates, ("error", "drop"), "duplicates")
-        pick(self.style, ("clean", "paper"), "style of a protocol")
-        pick(self.validation, VALIDATION, "validation")
-        need(
-            self.validation == "few" or self.style == "paper",
-            f"Validation on {VALIDATION[self.validation]} is not clean: a result selected so looks better than it is. "
-            "Use validation='few', or say style='paper' to have every row marked.",
-        )
-        need(
-            self.validation != "all" or self.has_val,
-            f"{self.name} has no validation part: validation='all' has nothing to take.",
-        )
-        n_keys = len(self.split) if self.keys is None else len(self.keys)
-        need(n_keys == len(self.split), f"{self.name}: {n_keys} keys for {len(self.split)} images.")
+        _check_rules(self)
         if self.duplicates == "error" and self.copies:
             raise ValueError(_refusal(self))
 
@@ -117,13 +141,7 @@ class Protocol:
     def has_val(self) -> bool:
         return bool((self.split == "val").any())
 
-    @cached_property
-    def copies(self) -> dict[str, np.ndarray]:
-        "Rows to be set aside because their content stands on the other side of a border too."
-        if self.keys is None:
-            return {}
-        train_gives_both = not self.has_val or self.validation == "test"
-        return copies(np.asarray(self.keys), self.split, within_train=train_gives_both)
+    copies = cached_property(_copies_of)
 
     @cached_property
     def aside(self) -> np.ndarray:
@@ -135,18 +153,6 @@ class Protocol:
         "Names the parts, what is set aside and the rules."
         parts = np.asarray(self.split).astype(str)
         return content_hash(self.label, parts, self.aside, self.style, self.validation)
-
-# %% ../../nbs/data/04_splits.ipynb #442c1950
-def _refusal(p: Protocol) -> str:
-    "What is said when copies are not set aside: how many, between which parts, and the first ten names."
-    kind, rows = next(iter(p.copies.items()))
-    early, late = kind.split(" = ")
-    names = [f"row {i}" if p.names is None else str(p.names[i]) for i in rows[:10]]
-    shown = ", ".join(names + ["..."] * (len(rows) > 10))
-    return (
-        f"{p.name}: {len(rows)} images of the {early} part stand in the {late} part too ({shown}): "
-        "remove them, or use duplicates='drop' to set them aside."
-    )
 
 # %% ../../nbs/data/04_splits.ipynb #0d8eb92c
 def _said(p: Protocol) -> list[str]:
