@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['CMMClassifier']
 
-# %% ../../nbs/use/67_classifier.ipynb #b78fb50c
+# %% ../../nbs/use/67_classifier.ipynb #f7a6715b
 import numbers
 import os
 import warnings
@@ -41,7 +41,7 @@ from cmm_nb.model.multilabel import (
     rest_texts,
 )
 
-# %% ../../nbs/use/67_classifier.ipynb #8bf1b7f7
+# %% ../../nbs/use/67_classifier.ipynb #d3662197
 from ..model.suggest import suggest_rows
 from ..model.tasks import Fitted, make_task
 from ..runs.notebooks import Markup
@@ -68,7 +68,7 @@ from cmm_nb.use.explain import (
     top_labels,
 )
 
-# %% ../../nbs/use/67_classifier.ipynb #6b26f09b
+# %% ../../nbs/use/67_classifier.ipynb #1f479f26
 from cmm_nb.use.inputs import (
     TOY,
     Pictures,
@@ -91,7 +91,7 @@ from cmm_nb.use.inputs import (
     text_rows,
 )
 
-# %% ../../nbs/use/67_classifier.ipynb #38d1be22
+# %% ../../nbs/use/67_classifier.ipynb #a294b05b
 from cmm_nb.use.model_file import (
     arrays_of,
     check_answer,
@@ -125,7 +125,7 @@ from cmm_nb.use.show import (
     write_page,
 )
 
-# %% ../../nbs/use/67_classifier.ipynb #5b85ede7
+# %% ../../nbs/use/67_classifier.ipynb #24fa5b9c
 def _read(X: Any, y: Any, multilabel: bool) -> tuple[Any, Any]:
     "Labelled input as `sort_input` gives it; with several labels, each picture once and a list of labels for it."
     X, y = sort_input(X, y, labelled=True)
@@ -161,7 +161,7 @@ def _one_number(number: np.ndarray) -> np.ndarray:
     "A class number (n,) for each picture; of a table of several labels (n, C) the first."
     return number if number.ndim == 1 else number.argmax(1)
 
-# %% ../../nbs/use/67_classifier.ipynb #8af0be80
+# %% ../../nbs/use/67_classifier.ipynb #882041a3
 class _Settings(ClassifierMixin, BaseEstimator):
     "What a classifier is told beforehand."
 
@@ -197,7 +197,7 @@ class _Settings(ClassifierMixin, BaseEstimator):
         self.progress = progress
         self.multilabel = multilabel
 
-# %% ../../nbs/use/67_classifier.ipynb #45f5d7ed
+# %% ../../nbs/use/67_classifier.ipynb #01c4354e
 def _check_settings(c: _Settings, alone: bool) -> None:
     "`ValueError` for settings that cannot be; `alone`: are labelled pictures all that it will learn from?"
     method = METHODS.canonical(c.method)
@@ -214,13 +214,13 @@ def _seed(random_state: Any) -> int:
         return int(random_state)
     return int(check_random_state(random_state).randint(2**31 - 1))
 
-# %% ../../nbs/use/67_classifier.ipynb #cd25b6cc
+# %% ../../nbs/use/67_classifier.ipynb #e802f4d2
 def _warn(lines: Sequence[str]) -> None:
     "What somebody should read before it is learned from."
     for line in lines:
         warnings.warn(line, stacklevel=4)
 
-# %% ../../nbs/use/67_classifier.ipynb #2ab0cc7b
+# %% ../../nbs/use/67_classifier.ipynb #69874f27
 class _Reading(_Settings):
     "Pictures and features become rows."
 
@@ -259,7 +259,7 @@ class _Reading(_Settings):
         "What the encoder takes of one picture (path or PIL image), a small tensor; `ValueError` for an unreadable one."
         return self._needed_encoder().tensor(Pictures([picture])[0])
 
-# %% ../../nbs/use/67_classifier.ipynb #ce8331f2
+# %% ../../nbs/use/67_classifier.ipynb #358453f7
 def _text(c: _Reading, classes: np.ndarray, text_features: Any) -> np.ndarray | None:
     "Text prototypes (C, d): read by the encoder, or given; None when there are none."
     if c.templates_:
@@ -296,7 +296,7 @@ def _unlabelled_rows(c: _Reading, X: Any) -> np.ndarray | None:
     )
     return c._rows(sort_input(X)[0], support=True)
 
-# %% ../../nbs/use/67_classifier.ipynb #f2fa4704
+# %% ../../nbs/use/67_classifier.ipynb #25c5c7fd
 def _calibrated(S: np.ndarray, temperature: float, multilabel: bool) -> np.ndarray:
     "Probabilities (n, C) of logits S (n, C): one class a picture, or each of several labels by itself."
     S = np.asarray(S, dtype=np.float64) / temperature
@@ -325,7 +325,7 @@ def _learn_classes(
         held_=held_summary(held, temperature),
     )
 
-# %% ../../nbs/use/67_classifier.ipynb #ca20f7c3
+# %% ../../nbs/use/67_classifier.ipynb #5931682b
 def _held_labels(odds: np.ndarray, judged: np.ndarray, has: np.ndarray) -> tuple[float, dict | None]:
     "Temperature and summary, as `held_summary` has it, of log odds (n, C) where `judged`, with the truth `has`."
     if not judged.any():
@@ -361,7 +361,7 @@ def _learn_labels(
     known = dict(fitted_=fitted, prototypes_=prototypes, temperature_=temperature, unit_=1.0, held_=held)
     return known | dict(thresholds_=thresholds)
 
-# %% ../../nbs/use/67_classifier.ipynb #a157125d
+# %% ../../nbs/use/67_classifier.ipynb #5d78bd0d
 def _check_pictures(c: _Settings, X: Any, y: Any, text_features: Any) -> list[str] | None:
     "The templates to read, for pictures X; complains of all that can be known before hours of encoding."
     if not isinstance(X, Pictures):
@@ -375,7 +375,7 @@ def _check_pictures(c: _Settings, X: Any, y: Any, text_features: Any) -> list[st
     _warn(data_report(X, _one_number(number), classes, c.class_names))
     return templates
 
-# %% ../../nbs/use/67_classifier.ipynb #7a9822fc
+# %% ../../nbs/use/67_classifier.ipynb #b3a3b73b
 def _learn(c: "_Fitting", rows, number, classes, text, sources, **validation) -> Any:
     "Fit the method and its calibration on rows (n, d), then set all learned attributes; returns `c`."
     scale = c.logit_scale or (c.encoder_.logit_scale if c.encoder_ else 100.0)
@@ -391,7 +391,7 @@ def _learn(c: "_Fitting", rows, number, classes, text, sources, **validation) ->
     c.__dict__.update(learned, support_=rows, support_class_=number)
     return c
 
-# %% ../../nbs/use/67_classifier.ipynb #9939b89d
+# %% ../../nbs/use/67_classifier.ipynb #9ab61dc4
 class _Fitting(_Reading):
     "Learns from pictures or features."
 
@@ -403,8 +403,8 @@ class _Fitting(_Reading):
     support_class_: np.ndarray  # class numbers (N,), or a table (N, C)
     sources_: list[str] | None  # where the support pictures lie
     pool_: np.ndarray | None
-    temperature_: float
-    unit_: float
+    temperature_: float  # see `fit_temperature`
+    unit_: float  # see `top_unit`
     held_: dict[str, np.ndarray] | None  # see `held_summary`
     thresholds_: np.ndarray  # (C,), with several labels
 
@@ -438,7 +438,7 @@ class _Fitting(_Reading):
         sources = X.paths if isinstance(X, Pictures) else None
         return _learn(self, rows, number, classes, text, sources, **validation)
 
-# %% ../../nbs/use/67_classifier.ipynb #a80e29b4
+# %% ../../nbs/use/67_classifier.ipynb #d6f868b3
 class _Predicting(_Fitting):
     "Labels and probabilities, as scikit-learn has them."
 
@@ -491,7 +491,7 @@ class _Predicting(_Fitting):
         check_known(y, self.classes_)
         return super().score(X, y, sample_weight)
 
-# %% ../../nbs/use/67_classifier.ipynb #5e22691d
+# %% ../../nbs/use/67_classifier.ipynb #b2212ba0
 class _Answering(_Predicting):
     "A `Prediction` for each picture, and which pictures are of no known class."
 
@@ -536,7 +536,7 @@ class _Answering(_Predicting):
         need(len(found) == 1, f"predict_one takes one picture, not {len(found)}: use predict or answers.")
         return found[0]
 
-# %% ../../nbs/use/67_classifier.ipynb #51090385
+# %% ../../nbs/use/67_classifier.ipynb #55711a21
 def _joined(classes: np.ndarray, number: np.ndarray, y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
     "Classes and numbers, or the table, of support pictures (`number` of `classes`) and of n new ones with labels y."
     if number.ndim == 2:
@@ -565,7 +565,7 @@ def _fresh(
         _warn([f"{known.sum()} of {len(rows)} pictures were learned from before: they are left out"])
     return np.r_[np.ones(n, dtype=bool), ~known]
 
-# %% ../../nbs/use/67_classifier.ipynb #fe40acfc
+# %% ../../nbs/use/67_classifier.ipynb #f312bd27
 class _Adding(_Answering):
     "More pictures for a classifier that is there."
 
@@ -617,7 +617,7 @@ class _Adding(_Answering):
         names = X.paths if isinstance(X, Pictures) else range(len(rows))
         return [(names[i], answer) for i, answer in zip(chosen, self.answers(rows[chosen]))]
 
-# %% ../../nbs/use/67_classifier.ipynb #de149a0e
+# %% ../../nbs/use/67_classifier.ipynb #38ddb71b
 def _has_folders(X: Any) -> bool:
     return isinstance(X, (str, os.PathLike)) and any(path.is_dir() for path in Path(X).glob("*"))
 
@@ -653,7 +653,7 @@ class _Looking(_Adding):
             rows, number = self._rows(X), None if y is None else class_numbers(y, self.classes_)
         return gap_before_after(self.fitted_, rows, self.prototypes_, number, seed)
 
-# %% ../../nbs/use/67_classifier.ipynb #0eecd749
+# %% ../../nbs/use/67_classifier.ipynb #3e03d4dc
 class _Reporting(_Looking):
     "The classifier's record on pictures that were held out, or on new ones."
 
@@ -695,7 +695,7 @@ class _Reporting(_Looking):
         opened = [partial(open_image, name) for name in names]
         return Answered(names, opened, self.support_class_[row], answer.astype(int), sure, given, labels)
 
-# %% ../../nbs/use/67_classifier.ipynb #e8263e8c
+# %% ../../nbs/use/67_classifier.ipynb #b3387415
 def _support_tile(c: _Reporting, i: int) -> Markup:
     "A support picture by its number, with its label."
     name = c.sources_[i]
@@ -715,7 +715,7 @@ def _new_sections(c: _Reporting, X: Any) -> list[str]:
 def _size(c: _Reporting) -> str:
     return f"{len(c.classes_)} classes, {len(c.support_)} pictures"
 
-# %% ../../nbs/use/67_classifier.ipynb #e7306541
+# %% ../../nbs/use/67_classifier.ipynb #0cf1ce4a
 class _Showing(_Reporting):
     "Pages for a browser."
 
@@ -759,7 +759,7 @@ class _Showing(_Reporting):
             most=most,
         )
 
-# %% ../../nbs/use/67_classifier.ipynb #bb8ef7f3
+# %% ../../nbs/use/67_classifier.ipynb #81c27b01
 # parameters of another kind
 _NOT_IN_FILE = ("encoder", "pretrained", "class_names", "cache", "device", "progress")
 
@@ -790,7 +790,7 @@ def _tensors(c: _Fitting) -> dict[str, np.ndarray]:
         kept |= dict(thresholds=c.thresholds_)
     return fitted_state(c.fitted_) | held | kept
 
-# %% ../../nbs/use/67_classifier.ipynb #d000c89b
+# %% ../../nbs/use/67_classifier.ipynb #1650f01e
 def _params(header: Mapping) -> dict[str, Any]:
     "The parameters with which a file's classifier is made."
     params = header["params"] | dict(class_names=dict(zip(header["classes"], header["names"])))
@@ -823,7 +823,7 @@ def _learned(header: Mapping, tensors: Mapping[str, np.ndarray], device: str) ->
         text_=tensors["prototypes"] if header["has_text"] else None,
     )
 
-# %% ../../nbs/use/67_classifier.ipynb #721b65ea
+# %% ../../nbs/use/67_classifier.ipynb #a808d041
 class _Keeping(_Showing):
     "Files."
 
@@ -863,7 +863,7 @@ class _Keeping(_Showing):
         classifier.encoder_ = same_encoder(header["encoder"], encoder, pretrained, device, path)
         return classifier
 
-# %% ../../nbs/use/67_classifier.ipynb #9aebfd82
+# %% ../../nbs/use/67_classifier.ipynb #ead1e8f9
 def _examples(c: _Keeping, pictures: bool) -> dict[Any, str]:
     "By label, the name of the file of one support picture in Markdown, and if wanted the picture."
     if not c.sources_:
@@ -885,7 +885,7 @@ def _card_text(c: _Keeping, header: Mapping, load: str, license: str | None, pic
         facts["error"] = calibration_error(c.held_["sure"], right)
     return card_text(header, c.report(), load, examples=_examples(c, pictures), **facts)
 
-# %% ../../nbs/use/67_classifier.ipynb #6dd4270d
+# %% ../../nbs/use/67_classifier.ipynb #30bf94dc
 class _Describing(_Keeping):
     "Model cards."
 
@@ -909,7 +909,7 @@ class _Describing(_Keeping):
             write_card(path, text, force)
         return text
 
-# %% ../../nbs/use/67_classifier.ipynb #1b5cb056
+# %% ../../nbs/use/67_classifier.ipynb #d735b719
 class CMMClassifier(_Describing):
     """A few-shot image classifier on CLIP features, in the manner of scikit-learn.
 
