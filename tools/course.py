@@ -45,7 +45,9 @@ class Page:
     @property
     def minutes(self) -> float:
         "Reading time: as the notebook says, else by the words and by the lines of code that are shown."
-        head = "\n".join(text for _, text in self.cells[:2])  # a study says it in its second cell, which runs hide
+        head = "\n".join(
+            text for _, text in self.cells[:2]
+        )  # a study's second cell, which runs hide, says it
         said = re.search(r"Time: about (\d+) minutes", head)
         if said:
             return int(said[1])
