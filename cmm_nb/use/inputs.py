@@ -343,7 +343,7 @@ def check_embeddings(rows: np.ndarray, text: np.ndarray | None, classes: np.ndar
         same = first.setdefault(key, label)
         need(
             same == label or not read,
-            f"The encoder reads one and the same text for the classes {same!r} and {label!r} (it reads 77 tokens): "
+            f"The encoder reads one and the same text for the classes {same!r} and {label!r} (CLIP reads 77 tokens): "
             "give shorter words, with class_names.",
         )
 
