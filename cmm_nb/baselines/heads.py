@@ -8,7 +8,6 @@ __all__ = ['train_probe', 'train_anchor', 'train_wise_ft', 'train_cross_modal', 
 
 # %% ../../nbs/baselines/33_heads.ipynb #911257ff
 from functools import partial
-from typing import Callable
 
 import torch
 from torch import Tensor
@@ -100,17 +99,11 @@ _FULL_BATCHES = (
     "all rows in every step, runs of fixed lengths for early stopping, no warm-up, one weight decay"
 )
 
-
-def _by_length(train: Callable[[Batch, Settings], State], batch: Batch, settings: Settings) -> State:
-    "What `train` makes of all cells (R, B), trained in groups of equal `steps`."
-    longest = settings["steps"].amax(0)
-    groups = [(longest == length).nonzero().flatten() for length in longest.unique()]
-    found = [train(batch, {key: value[:, own] for key, value in settings.items()}) for own in groups]
-    order = torch.cat(groups).argsort()
-    return {key: torch.cat([state[key] for state in found], 1)[:, order] for key in found[0]}
-
 # %% ../../nbs/baselines/33_heads.ipynb #672cba92
-def _head_of(batch: Batch, settings: Settings, texts: float, ratio: float) -> State:
+def _train_head(batch: Batch, settings: Settings, texts: float = 0.0, ratio: float = 1.0) -> State:
+    """A head from T0 by AdamW.
+
+    `texts`: the share of the loss that class texts have; `ratio`: that of the trained head in the final average."""
     R, B = settings["lr"].shape
     own = torch.arange(batch.T0.shape[1], device=batch.X.device).expand(R, -1)
 
@@ -124,13 +117,6 @@ def _head_of(batch: Batch, settings: Settings, texts: float, ratio: float) -> St
     (T,) = adamw(loss, [per_cell(batch.T0, B)], settings["lr"], settings["steps"], weight_decay=1e-2)
     return dict(T=ratio * T + (1 - ratio) * batch.T0[:, None])
 
-
-def _train_head(batch: Batch, settings: Settings, texts: float = 0.0, ratio: float = 1.0) -> State:
-    """A head from T0 by AdamW.
-
-    `texts`: the share of the loss that class texts have; `ratio`: that of the trained head in the final average."""
-    return _by_length(partial(_head_of, texts=texts, ratio=ratio), batch, settings)
-
 # %% ../../nbs/baselines/33_heads.ipynb #4e40f7f7
 @method(
     "wise-ft",
@@ -140,6 +126,7 @@ def _train_head(batch: Batch, settings: Settings, texts: float = 0.0, ratio: flo
     default=dict(lr=1e-3, steps=300),
     deviation=_FULL_BATCHES,
     frame=_linear_head,
+    length="steps",
 )
 def train_wise_ft(batch: Batch, settings: Settings) -> State:
     "WiSE-FT of the head (Wortsman et al. 2022; as a head in Lin et al. 2023): averaged half and half with T0."
@@ -154,6 +141,7 @@ def train_wise_ft(batch: Batch, settings: Settings) -> State:
     default=dict(lr=1e-4, steps=300),
     deviation=_FULL_BATCHES,
     frame=_linear_head,
+    length="steps",
 )
 def train_cross_modal(batch: Batch, settings: Settings) -> State:
     "Cross-modal linear probing (Lin et al. 2023): class texts are training rows too."
@@ -168,6 +156,7 @@ def train_cross_modal(batch: Batch, settings: Settings) -> State:
     default=dict(lr=1e-3, steps=300),
     deviation=_FULL_BATCHES,
     frame=_linear_head,
+    length="steps",
 )
 def train_cross_modal_wise_ft(batch: Batch, settings: Settings) -> State:
     "Cross-modal WiSE-FT (Lin et al. 2023): the cross-modal head averaged half and half with T0."

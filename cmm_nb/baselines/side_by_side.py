@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Settings', 'MINI_BATCH', 'adamw', 'sgd', 'Batch', 'batch_of', 'many_scores', 'mean_ce', 'per_cell', 'cells_at_once',
-           'side_by_side']
+           'by_length', 'side_by_side']
 
 # %% ../../nbs/baselines/31_side_by_side.ipynb #a69644ae
 import itertools
@@ -102,7 +102,7 @@ class Batch:
             for rows in order.split(MINI_BATCH):
                 yield replace(self, X=self.X[:, rows], y=self.y[:, rows])
 
-
+# %% ../../nbs/baselines/31_side_by_side.ipynb #bbc1fc79
 def batch_of(tasks: Sequence[Task]) -> Batch:
     "Stack tasks of one size."
     T0 = torch.stack([task.T0 for task in tasks])
@@ -164,9 +164,32 @@ def cells_at_once(task: Task) -> int:
     return max(1, _TOGETHER // (N * (N + task.n_classes + task.width)))
 
 
+def by_length(
+    train: Callable[[Batch, Settings], State], batch: Batch, settings: Settings, length: str
+) -> State:
+    "What `train` makes of all cells (R, B), in groups for which the setting `length`, how long they run, is the same."
+    longest = settings[length].amax(0)
+    groups = [(longest == steps).nonzero().flatten() for steps in longest.unique()]
+    found = [train(batch, {key: value[:, own] for key, value in settings.items()}) for own in groups]
+    order = torch.cat(groups).argsort()
+    return {key: torch.cat([state[key] for state in found], 1)[:, order] for key in found[0]}
+
+
+def _states_of(found: State, group: Sequence[Task]) -> list[list[State]]:
+    "What was trained (R, B, ...) for R tasks, as R lists of B states."
+    states = []
+    for r, task in enumerate(group):
+        start = base_state(task)
+        trained = [
+            {key: v[r, b] for key, v in found.items()} for b in range(next(iter(found.values())).shape[1])
+        ]
+        states.append([start | tensors for tensors in trained])
+    return states
+
+# %% ../../nbs/baselines/31_side_by_side.ipynb #19e155a7
 @dataclass(frozen=True)
-class _SideBySide:
-    "The parts of a trained method, and how they make its fits."
+class _Method:
+    "The parts of a trained method."
 
     name: str
     train: Callable[[Batch, Settings], State]
@@ -178,6 +201,7 @@ class _SideBySide:
     per_row: Sequence[str]
     cells: Callable[..., Candidates]
     embedding: Callable | None
+    length: str = ""
     mini: bool = False
 
     def trained(self, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -190,6 +214,19 @@ class _SideBySide:
         search = {key: values for key, values in self.search.items() if key not in self.untrained}
         combinations = itertools.product(*search.values())
         return [dict(zip(search, values)) for values in combinations]
+
+# %% ../../nbs/baselines/31_side_by_side.ipynb #28cae3e1
+class _SideBySide(_Method):
+    "A trained method, and how it makes its states."
+
+    def train_all(self, group: Sequence[Task], cells: Sequence[Sequence[dict]]) -> State:
+        "What training makes of R tasks and B settings of each: tensors (R, B, ...)."
+        batch = replace(batch_of(group), mini=self.mini)
+        settings = _settings_of(cells, group[0].device)
+        with few_threads(len(cells[0]) * sum(task.X.numel() for task in group), 4e6):
+            if self.length in settings:
+                return by_length(self.train, batch, settings, self.length)
+            return self.train(batch, settings)
 
     def in_turn(self, task: Task, cells: Sequence[dict], most: int) -> Iterator[State]:
         "Train settings of one task, `most` at a time, each time when their states are asked for."
@@ -205,16 +242,7 @@ class _SideBySide:
         if len(group) > few:
             parts = [(group[k : k + few], cells[k : k + few]) for k in range(0, len(group), few)]
             return [states for some, own in parts for states in self.states(some, own)]
-        work = len(cells[0]) * sum(task.X.numel() for task in group)
-        with few_threads(work, 4e6):
-            batch = replace(batch_of(group), mini=self.mini)
-            found = self.train(batch, _settings_of(cells, group[0].device))
-        states = []
-        for r, task in enumerate(group):
-            start = base_state(task)
-            own = [{key: v[r, b] for key, v in found.items()} for b in range(len(cells[r]))]
-            states.append([start | tensors for tensors in own])
-        return states
+        return _states_of(self.train_all(group, cells), group)
 
     def candidates(self, z: Tensor, states: Iterable[State], cells: list[dict]) -> Candidates:
         "Every trained cell with each of the settings that need no training, for images z (n, d)."
@@ -238,7 +266,7 @@ def _tallies(frame: _SideBySide, tasks: Sequence[Task], progress: bool) -> list[
             found[i].append(tally(frame.candidates(trial.X, trained, cells), trial.y))
     return found
 
-
+# %% ../../nbs/baselines/31_side_by_side.ipynb #cda22e4e
 def _fit_chosen(frame: _SideBySide, tasks: Sequence[Task], picked: Sequence[tuple]) -> list[Fitted]:
     "Each task with the settings that were picked for it."
     out: dict[int, Fitted] = {}
@@ -280,15 +308,17 @@ def side_by_side(
     cells: Callable[..., Candidates] | None = None,
     embedding: Callable | None = None,
     large: Mapping[str, Sequence] | None = None,
+    length: str = "",
 ) -> Callable[..., list[Fitted]]:
     """The frame of a trained method: `train(batch, settings (R, B))` -> tensors (R, B, ...) for the formula's state.
 
     `parameters`: the tensors that count as trained. `untrained`: the settings of the search that need no training;
     `cells(state, z, {those settings: values})` -> candidates. `per_row`: settings that shrink as the support set
-    grows. `embedding`: as in `Fitted`. `large`: the search of a task with many rows, trained in mini-batches."""
+    grows. `embedding`: as in `Fitted`. `large`: the search of a task with many rows, trained in mini-batches.
+    `length`: the setting that says how long a run is; cells of one length are trained together."""
     cells = cells or one_by_one(formula)
     frame = _SideBySide(
-        name, train, search, default, formula, parameters, untrained, per_row, cells, embedding
+        name, train, search, default, formula, parameters, untrained, per_row, cells, embedding, length
     )
 
     def fit(tasks: Sequence[Task], progress: bool = False, like: Fitted | None = None) -> list[Fitted]:
