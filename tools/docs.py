@@ -12,7 +12,7 @@ import nbformat
 from readme import index, without_directives
 from sphinx.cmd.build import build_main
 
-from cmm_nb import METHODS
+from cmm_nb import METHODS, CMMClassifier
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "_docs" / "site"
@@ -54,6 +54,14 @@ def lessons(known: dict[str, course.Page], steps: list[dict]) -> dict[str, str]:
     return out
 
 
+def in_steps(cls: type) -> str:
+    "The reference of a class that is built in steps, private bases in its module, with the methods in their order."
+    steps = [base for base in reversed(cls.__mro__) if base.__module__ == cls.__module__]
+    names = dict.fromkeys(name for step in steps for name in vars(step) if not name.startswith(("_", "set_")))
+    methods = [f"   .. automethod:: {name}\n" for name in names]
+    return "\n".join([f".. autoclass:: {cls.__module__}.{cls.__name__}\n", *methods])
+
+
 def api(known: dict[str, course.Page]) -> dict[str, str]:
     "A page for every module, and one for every part."
     out, parts = {}, []
@@ -62,7 +70,8 @@ def api(known: dict[str, course.Page]) -> dict[str, str]:
         for module, page in modules.items():
             title, notebook = f"cmm_nb.{module}", page.place.removesuffix(".ipynb")
             head = f"{title}\n{'=' * len(title)}\n\nNotebook: :doc:`/nbs/{notebook}`\n\n"
-            out[f"api/{module}.rst"] = f"{head}.. automodule:: {title}\n   :members:\n"
+            members = "   :members:\n" if module != "use.classifier" else f"\n{in_steps(CMMClassifier)}"
+            out[f"api/{module}.rst"] = f"{head}.. automodule:: {title}\n{members}"
         if modules:
             name = part or "ground"
             parts.append(f"part_{name}")

@@ -127,7 +127,7 @@ def grid_path(name: str) -> Path:
     )
     return known[pick(name, known, "grid")]
 
-
+# %% ../../nbs/runs/54_jobs.ipynb #7f05f0ae
 _LARGEST, _DEEPEST = 100_000, 40  # bytes of a grid file, lists and tables within each other
 
 
@@ -293,14 +293,7 @@ def _packages(modules: Iterable[str]) -> dict[str, Path]:
             found[top] = Path([*(spec.submodule_search_locations or []), spec.origin][0])
     return found
 
-
-def sources_of(notebook: Path) -> dict[str, Path]:
-    "The modules that the results of a notebook depend on, other people's entries in the registries included."
-    announced = _announced()
-    imports = [f"import {module}" for module in announced]
-    return _modules_used([*_parsable(notebook), *imports], _packages(announced))
-
-
+# %% ../../nbs/runs/54_jobs.ipynb #9d41a98f
 def _parsable(notebook: Path) -> Iterator[str]:
     for source in code_of(notebook):
         with suppress(SyntaxError):  # the run will say so
@@ -308,6 +301,13 @@ def _parsable(notebook: Path) -> Iterator[str]:
             yield source
 
 
+def sources_of(notebook: Path) -> dict[str, Path]:
+    "The modules that the results of a notebook depend on, other people's entries in the registries included."
+    announced = _announced()
+    imports = [f"import {module}" for module in announced]
+    return _modules_used([*_parsable(notebook), *imports], _packages(announced))
+
+# %% ../../nbs/runs/54_jobs.ipynb #f514d5ab
 def _hash_of_sources(files: Mapping[str, Path], *more: Any) -> str:
     "Hash of the text of `files` (module -> file), and of whatever else is given."
     return content_hash([(name, file.read_text(encoding="utf-8")) for name, file in files.items()], *more)

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['MAIN', 'notebook_name', 'notebook_path', 'parameters_of', 'defaults_of', 'check_parameters', 'code_of', 'imports_of',
-           'uses', 'slug', 'run_folder', 'out_folder', 'html_page', 'to_html', 'Markup', 'as_markup', 'html_table',
-           'fold', 'html_figure', 'rows_link', 'rows_table', 'RunError', 'execute', 'run_notebook']
+           'uses', 'slug', 'run_folder', 'out_folder', 'html_page', 'to_html', 'Markup', 'as_markup', 'fold',
+           'html_table', 'html_figure', 'rows_link', 'rows_table', 'RunError', 'execute', 'run_notebook']
 
 # %% ../../nbs/runs/53_notebooks.ipynb #ea77443a
 import ast
@@ -264,7 +264,7 @@ def _is_bare(cells: list, place: int) -> bool:
             return False
     return True
 
-
+# %% ../../nbs/runs/53_notebooks.ipynb #d7b3ae96
 def _for_readers(nb, code: bool):
     "The notebook `nb` without hidden cells, and without what was written to standard error."
     hidden = r"#\|\s*hide" if code else r"#\|\s*hide|<!-- hide"
@@ -282,7 +282,7 @@ def _for_readers(nb, code: bool):
                 del nb.cells[place]
     return nb
 
-
+# %% ../../nbs/runs/53_notebooks.ipynb #4edb6399
 def to_html(notebook, html, code: bool = False) -> Path:
     """Render an executed notebook as one self-contained HTML page; cells that begin with `#| hide` are left out, and
     without `code` also those that begin with `<!-- hide`: what is said there is not about these results.
@@ -313,6 +313,11 @@ def as_markup(text) -> Markup:
     return text if isinstance(text, Markup) else Markup(escape(str(text)))
 
 
+def fold(summary: str, inside: Markup) -> Markup:
+    "A part of a page that opens at a click on `summary`."
+    return Markup(f'<details class="fold"><summary>{as_markup(summary)}</summary>\n{inside}\n</details>')
+
+# %% ../../nbs/runs/53_notebooks.ipynb #b3c50759
 _STARTS_AS_NUMBER = re.compile(r"[+\-−]?[\d.]")
 
 
@@ -337,12 +342,7 @@ def html_table(cells: Sequence[Sequence[Any]], caption: str = "") -> Markup:
         f"<table>{above}<thead>{line(cells[0], of_head=True)}</thead>\n<tbody>{body}</tbody></table>"
     )
 
-
-def fold(summary: str, inside: Markup) -> Markup:
-    "A part of a page that opens at a click on `summary`."
-    return Markup(f'<details class="fold"><summary>{as_markup(summary)}</summary>\n{inside}\n</details>')
-
-
+# %% ../../nbs/runs/53_notebooks.ipynb #f3535db7
 def _css_width(png: bytes) -> int:
     "Width of a PNG picture in CSS pixels (100 an inch), by the resolution that is written in it."
     width, at = int.from_bytes(png[16:20], "big"), png.find(b"pHYs")
@@ -414,7 +414,7 @@ def _failed(error, where: str) -> RunError:
     failure.traceback = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(error.traceback))
     return failure
 
-
+# %% ../../nbs/runs/53_notebooks.ipynb #b03a8c54
 _SHARP = "--InlineBackend.figure_formats=retina"  # pictures for screens of two pixels a point
 
 

@@ -23,17 +23,6 @@ def _shots_style(method: str, place: int) -> dict[str, Any]:
     return dict(marker=MARKERS[place % 8], capsize=3, c=PALETTE[(place - 1) % 8])
 
 
-def _published_curves(ax, published: Any, looks: dict[str, dict]) -> None:
-    "A published table's rows over its shots, thin and open, in the colours of our curves of the same methods."
-    shots = [where["shots"] for where in published.at.values()]
-    for name, numbers in published.rows.items():
-        look = looks.get(published.ours[name])
-        if look is not None:
-            open_marker = dict(marker=look.get("marker", "o"), mfc="none", ms=5)
-            label = f"{name} (published)"
-            ax.plot(shots, numbers, c=look["c"], ls=(0, (4, 3)), lw=0.9, label=label, **open_marker)
-
-
 def _shots_axis(ax, shots: Sequence[int]) -> None:
     ax.set_xscale("log", base=2)
     ax.set_xticks(shots, [str(k) for k in shots])
@@ -64,6 +53,17 @@ def plot_shots(rows: Sequence[dict], title: str = "", published: Any = None):
     beside = {} if published is None else dict(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
     ax.legend(*zip(*drawn), frameon=False, **beside)
     return fig
+
+# %% ../../nbs/runs/51_plots.ipynb #aedbda04
+def _published_curves(ax, published: Any, looks: dict[str, dict]) -> None:
+    "A published table's rows over its shots, thin and open, in the colours of our curves of the same methods."
+    shots = [where["shots"] for where in published.at.values()]
+    for name, numbers in published.rows.items():
+        look = looks.get(published.ours[name])
+        if look is not None:
+            open_marker = dict(marker=look.get("marker", "o"), mfc="none", ms=5)
+            label = f"{name} (published)"
+            ax.plot(shots, numbers, c=look["c"], ls=(0, (4, 3)), lw=0.9, label=label, **open_marker)
 
 # %% ../../nbs/runs/51_plots.ipynb #bf0af47f
 def _method_style(method: str, names: Sequence[str]) -> dict[str, Any]:
@@ -175,7 +175,7 @@ def gains_of(rows, method: str, over: str, shots: int) -> dict[str, float]:
     means = {dataset: float(np.mean(values)) for dataset, values in differences.items()}
     return dict(sorted(means.items(), key=lambda pair: -pair[1]))
 
-
+# %% ../../nbs/runs/51_plots.ipynb #0400f875
 def _gain_bars(ax, gain: dict[str, float]) -> None:
     "A bar for each data set, the first on top, losses in red, each with its number."
     places, values = range(len(gain)), list(gain.values())

@@ -69,6 +69,8 @@ OURS = {
     "CLIP-LoRA": "clip-lora",
     "CMM": "cmm-paper",
 }
+
+# %% ../../nbs/runs/56_published.ipynb #5d1dda5b
 ABSENT = ("TIMO-S", "CLIP-SVD")  # printed by others and not built here: their rows are never filled
 ON_TEST = {
     "Tip-Adapter-F": "its epoch is chosen on the test part",
@@ -254,6 +256,8 @@ _publish(
         "CMM": (66.17,),
     },
 )
+
+# %% ../../nbs/runs/56_published.ipynb #b52547fe
 _publish(
     "table4_time",
     "Table 4: training time in seconds",
@@ -272,6 +276,8 @@ _publish(
     value="seconds",
     scale=1.0,
 )
+
+# %% ../../nbs/runs/56_published.ipynb #66435796
 _publish(
     "imagenet_logs",
     "Beside table 4: ImageNet by the methods' own code and logs",

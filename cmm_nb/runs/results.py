@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SWEEP', 'TRAINED_ON_VALIDATION', 'SAW_MARKS', 'identity', 'run_stamp', 'save_answers', 'save_spaces', 'row_name',
-           'result_row', 'variants', 'result_rows', 'note_failure', 'deep_rows', 'fit_each', 'write_rows', 'read_rows',
+           'result_row', 'variants', 'result_rows', 'deep_rows', 'note_failure', 'fit_each', 'write_rows', 'read_rows',
            'records', 'mean_std', 'mean_interval', 'summarise', 'table', 'gains', 'format_table', 'paired_differences',
            'mean_ranks']
 
@@ -112,13 +112,6 @@ def save_spaces(spaces: dict[str, tuple], label, class_names: Sequence[str], pat
     return Path(path)
 
 # %% ../../nbs/runs/50_results.ipynb #2e8ae4d9
-TRAINED_ON_VALIDATION = " [validation images trained on]"  # the mark in the name of a row
-SAW_MARKS = {
-    "unlabelled pool": " [unlabelled pictures seen]",
-    "test pictures unlabelled": " [test pictures seen, unlabelled]",
-}
-
-
 def _asked(
     fitted: Fitted | FittedDeep, pack: FeaturePack, split: FewShotSplit, images: ImageSet | None
 ) -> tuple[Fitted, np.ndarray]:
@@ -133,12 +126,19 @@ def _asked(
     )
     return fitted.head, fitted.features(Taken(images.images, split.test))
 
+# %% ../../nbs/runs/50_results.ipynb #4c1050ee
+TRAINED_ON_VALIDATION = " [validation images trained on]"  # the mark in the name of a row
+SAW_MARKS = {
+    "unlabelled pool": " [unlabelled pictures seen]",
+    "test pictures unlabelled": " [test pictures seen, unlabelled]",
+}
+
 
 def row_name(fitted: Fitted | FittedDeep, pack: FeaturePack) -> str:
     "A fit's name in its rows; a rehearsal is short, and stands where a run of full length would."
     return re.sub(r" \(.*\)", "", fitted.method) if pack.meta.get("stand_in") else fitted.method
 
-
+# %% ../../nbs/runs/50_results.ipynb #67a48c44
 def result_row(
     pack: FeaturePack,
     split: FewShotSplit,
@@ -195,13 +195,6 @@ def result_rows(
     return rows
 
 # %% ../../nbs/runs/50_results.ipynb #d74a1221
-def note_failure(failures: list[dict], method: str, split: FewShotSplit, error: Exception) -> None:
-    "Add what happened to `method` on a draw to the list `failures`: shots, seed, the error and its traceback."
-    said = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
-    trace = "".join(traceback.format_exception(error))
-    failures.append(dict(method=method, shots=split.shots, seed=split.seed, error=said, traceback=trace))
-
-
 def deep_rows(
     name: str,
     images: ImageSet,
@@ -236,6 +229,13 @@ def deep_rows(
                 raise
             note_failure(failures, name, split, error)
     return rows
+
+# %% ../../nbs/runs/50_results.ipynb #7e5330b4
+def note_failure(failures: list[dict], method: str, split: FewShotSplit, error: Exception) -> None:
+    "Add what happened to `method` on a draw to the list `failures`: shots, seed, the error and its traceback."
+    said = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
+    trace = "".join(traceback.format_exception(error))
+    failures.append(dict(method=method, shots=split.shots, seed=split.seed, error=said, traceback=trace))
 
 # %% ../../nbs/runs/50_results.ipynb #e36852f1
 def fit_each(

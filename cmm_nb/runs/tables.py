@@ -29,13 +29,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # %% ../../nbs/runs/57_tables.ipynb #03688223
-def _has(column: "pd.Series", wanted: Any) -> "pd.Series":
-    "Which entries are `wanted`, or one of several in a tuple; None stands for an absent one."
-    options = wanted if isinstance(wanted, tuple) else (wanted,)
-    found = column.isin([option for option in options if option is not None])
-    return found | column.isna() if None in options else found
-
-
 def _registered(name: Any) -> Any:
     return DATASETS.canonical(name) if name in DATASETS else name
 
@@ -58,6 +51,13 @@ def _column(frame: "pd.DataFrame", name: str) -> "pd.Series":
     "A column of the ledger as it is compared."
     found = column(frame, name)
     return found.map(_AS_COMPARED[name], na_action="ignore") if name in _AS_COMPARED else found
+
+# %% ../../nbs/runs/57_tables.ipynb #1a695476
+def _has(column: "pd.Series", wanted: Any) -> "pd.Series":
+    "Which entries are `wanted`, or one of several in a tuple; None stands for an absent one."
+    options = wanted if isinstance(wanted, tuple) else (wanted,)
+    found = column.isin([option for option in options if option is not None])
+    return found | column.isna() if None in options else found
 
 
 def matching(frame: "pd.DataFrame", where: dict[str, Any]) -> "pd.DataFrame":
@@ -144,6 +144,17 @@ def with_settings(frame: "pd.DataFrame", named: str = "method") -> "pd.DataFrame
     return frame.assign(**{named: pd.Series(names)})
 
 # %% ../../nbs/runs/57_tables.ipynb #095552b2
+def _comparable(column: "pd.Series") -> list:
+    "The entries of a column, with None for every kind of nothing."
+    return [None if _is_absent(value) else value for value in column]
+
+
+def _by_time(rows: "pd.DataFrame") -> list[int]:
+    "The places of rows from the oldest to the latest; those that do not say when come first."
+    when = _comparable(rows["at"]) if "at" in rows else [None] * len(rows)
+    return sorted(range(len(rows)), key=lambda place: (when[place] is not None, when[place] or 0))
+
+# %% ../../nbs/runs/57_tables.ipynb #845a3a5f
 class Chosen(NamedTuple):
     "The rows of one setting, that setting in words, and how many other settings were left out."
 
@@ -160,17 +171,6 @@ def _of_one_kind(rows: "pd.DataFrame") -> None:
         "Rows of stand-in data and real rows would stand in one cell: keep one kind, frame[frame.stand_in] or its "
         "opposite.",
     )
-
-
-def _comparable(column: "pd.Series") -> list:
-    "The entries of a column, with None for every kind of nothing."
-    return [None if _is_absent(value) else value for value in column]
-
-
-def _by_time(rows: "pd.DataFrame") -> list[int]:
-    "The places of rows from the oldest to the latest; those that do not say when come first."
-    when = _comparable(rows["at"]) if "at" in rows else [None] * len(rows)
-    return sorted(range(len(rows)), key=lambda place: (when[place] is not None, when[place] or 0))
 
 
 def choose_setting(rows: "pd.DataFrame", draw: Sequence[str] = ("seed", "dataset")) -> Chosen:
@@ -225,9 +225,6 @@ def cell(
     return mean_std(per_seed) if len(per_seed) else None
 
 # %% ../../nbs/runs/57_tables.ipynb #8e4c700f
-_LONG = "row column published ours std difference seeds settings others on_test"
-
-
 def kinds_of_rows(ledger: "pd.DataFrame") -> dict[str, "pd.DataFrame"]:
     "The rows of runs, of the ablation ladder, of shifts and of the STL-10 study: they never stand in one table."
     step, target, part = (_column(ledger, name).notna() for name in ("row", "target", "part"))
@@ -242,6 +239,9 @@ def kind_beside(name: str) -> str:
         if PUBLISHED[name].row_field == "row"
         else dict(table3="shift", stl10="study").get(name, "run")
     )
+
+# %% ../../nbs/runs/57_tables.ipynb #2153fed8
+_LONG = "row column published ours std difference seeds settings others on_test"
 
 
 def compare(name: str, frame: "pd.DataFrame") -> "pd.DataFrame":
@@ -340,7 +340,7 @@ def to_markdown(cells: Sequence[Sequence[str]]) -> str:
     table = "\n".join([head, "|" + "---|" * len(cells[0]), *body]) + "\n"
     return table + "".join(f"\n{note}\n" for note in _notes(cells))
 
-
+# %% ../../nbs/runs/57_tables.ipynb #3d2fcc3a
 _LATEX = str.maketrans(
     {sign: f"\\{sign}" for sign in "&%_#${}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
@@ -361,7 +361,7 @@ def to_latex(cells: Sequence[Sequence[str]], caption: str = "") -> str:
         position_float="centering",
     )
 
-
+# %% ../../nbs/runs/57_tables.ipynb #0f63efe5
 def write_table(
     cells: Sequence[Sequence[str]], path, caption: str = "", long: "pd.DataFrame | None" = None
 ) -> list[Path]:
@@ -383,12 +383,6 @@ def write_table(
     return written
 
 # %% ../../nbs/runs/57_tables.ipynb #3f01cec0
-def _title(columns: str, value: Any) -> str:
-    if columns != "shots":
-        return str(value)
-    return f"{value} shot{'s' * (value > 1)}"
-
-
 _DRAW = ("dataset", "encoder", "weights_hash", "shots", "seed", "split_hash")
 
 
@@ -396,6 +390,12 @@ def _deciding(frame: "pd.DataFrame", *shown: str) -> "pd.DataFrame":
     "The columns that choose a setting, and those that are shown; a ledger has a hundred others."
     named = dict.fromkeys([*shown, *_DRAW, "settings", *_KINDS, "at", "stand_in"])
     return frame[[name for name in named if name in frame]]
+
+# %% ../../nbs/runs/57_tables.ipynb #c21db3b4
+def _title(columns: str, value: Any) -> str:
+    if columns != "shots":
+        return str(value)
+    return f"{value} shot{'s' * (value > 1)}"
 
 
 def _notes_of(chosen: Iterable[Chosen]) -> list[str]:
@@ -723,7 +723,7 @@ def _amount(number: float) -> str:
             return f"{number / size:.3g} {unit}"
     return f"{number:.3g}"
 
-
+# %% ../../nbs/runs/57_tables.ipynb #0752147b
 def complexity_table(rows: Any, N: int, C: int, d: int, batch: int = 8) -> Cells:
     """Computed cost of each method, and beside it what was measured: n_parameters, bytes, seconds.
 

@@ -65,6 +65,16 @@ def _serve(inlet: int, parent: int) -> None:
     inline = ["--matplotlib=inline", "--InlineBackend.figure_formats=retina"]
     IPKernelApp.launch_instance(["-f", name, *(inline if "matplotlib" in sys.modules else [])])
 
+
+def _forked_half(inlet: int, outlet: int, parent: int) -> None:
+    "The whole life of the forked process; it never returns."
+    try:
+        os.close(outlet)
+        _serve(inlet, parent)
+        atexit._run_exitfuncs()
+    finally:
+        os._exit(0)
+
 # %% ../../nbs/runs/55_workers.ipynb #97cbf3fc
 class _ForkedKernel:
     """A forked process that becomes an IPython kernel when told its connection file.
@@ -78,12 +88,7 @@ class _ForkedKernel:
         parent = os.getpid()
         self.returncode, self.pid = None, os.fork()
         if self.pid == 0:
-            try:
-                os.close(self.outlet)
-                _serve(inlet, parent)
-                atexit._run_exitfuncs()
-            finally:
-                os._exit(0)
+            _forked_half(inlet, self.outlet, parent)
         os.close(inlet)
 
     def start(self, connection_file: str) -> None:
@@ -268,7 +273,7 @@ def _start(context, job: Job, out: Path, env: dict[str, str], fork: bool) -> tup
     outlet.close()
     return inlet, process
 
-
+# %% ../../nbs/runs/55_workers.ipynb #c8963d75
 def _outcome(pipe, process) -> dict[str, Any]:
     "What a run sent before it ended."
     try:
@@ -346,7 +351,7 @@ def _ray(address: str | None) -> Iterator[Any]:
     finally:
         ray.shutdown()
 
-
+# %% ../../nbs/runs/55_workers.ipynb #a30998a9
 def on_ray(jobs: Sequence[tuple[Job, Path]], workers: int, address: str | None = None) -> _Outcomes:
     "Run jobs as tasks of a Ray cluster (at `address`, default: a local one); yields each with its outcome as it ends."
     with _ray(address) as ray:
@@ -393,7 +398,7 @@ def _good(job: Job, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         if cell
     ]
 
-
+# %% ../../nbs/runs/55_workers.ipynb #a9048265
 def _reason(cell: dict[str, Any], outcome: dict[str, Any]) -> dict[str, str]:
     "Why a cell has no row: what the notebook noted about its method and draw, else what became of the run."
     for noted in outcome.get("failures", []):
@@ -452,7 +457,7 @@ def _report(job: Job, rows: int, failed: int, outcome: dict[str, Any]) -> str:
         why = f"; {failed} cell{'s' * (failed > 1)} FAILED: {reason}"
     return f"{job}: {rows} rows, {outcome.get('run_seconds', 0):.1f} s{why}"
 
-
+# %% ../../nbs/runs/55_workers.ipynb #ed157c2a
 def run_grid(
     todo: Plan,
     root="runs",

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['CMMClassifier']
 
-# %% ../../nbs/use/67_classifier.ipynb #48665e54
+# %% ../../nbs/use/67_classifier.ipynb #f7a6715b
 import numbers
 import os
 import warnings
@@ -40,8 +40,10 @@ from cmm_nb.model.multilabel import (
     read_labels,
     rest_texts,
 )
+
+# %% ../../nbs/use/67_classifier.ipynb #d3662197
 from ..model.suggest import suggest_rows
-from ..model.tasks import make_task
+from ..model.tasks import Fitted, make_task
 from ..runs.notebooks import Markup
 from cmm_nb.use.calibration import (
     HeldOut,
@@ -65,6 +67,8 @@ from cmm_nb.use.explain import (
     nearest_rows,
     top_labels,
 )
+
+# %% ../../nbs/use/67_classifier.ipynb #1f479f26
 from cmm_nb.use.inputs import (
     TOY,
     Pictures,
@@ -86,6 +90,8 @@ from cmm_nb.use.inputs import (
     sort_labels,
     text_rows,
 )
+
+# %% ../../nbs/use/67_classifier.ipynb #a294b05b
 from cmm_nb.use.model_file import (
     arrays_of,
     check_answer,
@@ -119,105 +125,45 @@ from cmm_nb.use.show import (
     write_page,
 )
 
-# %% ../../nbs/use/67_classifier.ipynb #05819c6b
-_NOT_IN_FILE = (
-    "encoder",
-    "pretrained",
-    "class_names",
-    "cache",
-    "device",
-    "progress",
-)  # parameters of another kind
+# %% ../../nbs/use/67_classifier.ipynb #24fa5b9c
+def _read(X: Any, y: Any, multilabel: bool) -> tuple[Any, Any]:
+    "Labelled input as `sort_input` gives it; with several labels, each picture once and a list of labels for it."
+    X, y = sort_input(X, y, labelled=True)
+    if not multilabel:
+        return X, y
+    classes, has = read_labels(y, len(X))
+    unused = ~has.any(0)
+    if unused.any():  # lists would not show it
+        check_both_sides(classes[unused], has[:, unused])
+    if isinstance(X, Pictures):
+        kept, has = merge_copies(X.hashes(), has)
+        X = Pictures([X.items[i] for i in kept], X.notes)
+    return X, _labels_of(classes, has)
 
 
-def _header(c: "CMMClassifier") -> dict[str, Any]:
-    "Everything about a fitted classifier that is not an array."
-    params = {name: v for name, v in c.get_params(deep=False).items() if name not in _NOT_IN_FILE}
-    return dict(
-        params=params,
-        encoder=encoder_card(c.encoder_),
-        classes=c.classes_.tolist(),
-        kind=None if c.classes_.dtype.kind == "O" else c.classes_.dtype.str,
-        names=names_of(c.classes_, c.class_names),
-        templates=c.templates_,
-        temperature=c.temperature_,
-        unit=c.unit_,
-        sources=c.sources_,
-        has_text=c.text_ is not None,
-        columns=getattr(c, "feature_names_in_", np.zeros(0)).tolist(),
-        **fitted_header(c.fitted_),
-    )
+def _classes(y: Any, n: int, multilabel: bool) -> tuple[np.ndarray, np.ndarray]:
+    "Classes (C,) and numbers (n,); with several labels, a table (n, C) of who has which."
+    if not multilabel:
+        return sort_labels(y, n)
+    classes, has = read_labels(y, n)
+    check_both_sides(classes, has)
+    return classes, has.astype(np.int64)
 
 
-def _tensors(c: "CMMClassifier") -> dict[str, np.ndarray]:
-    held = {f"held.{name}": v for name, v in (c.held_ or {}).items()}
-    kept = dict(support=c.support_, support_class=c.support_class_, prototypes=c.prototypes_)
-    if c.multilabel:
-        kept |= dict(thresholds=c.thresholds_)
-    return fitted_state(c.fitted_) | held | kept
-
-# %% ../../nbs/use/67_classifier.ipynb #fa97f5d4
-def _params(header: Mapping) -> dict[str, Any]:
-    "The parameters with which a file's classifier is made."
-    params = header["params"] | dict(class_names=dict(zip(header["classes"], header["names"])))
-    card = header["encoder"]
-    if card:
-        params |= dict(encoder=card["name"], pretrained=card["pretrained"])
-        if card["name"] == "embedded":
-            params["pretrained"] = None
-    return params
-
-
-def _learned(header: Mapping, tensors: Mapping[str, np.ndarray], device: str) -> dict[str, Any]:
-    "The attributes that `fit` would have set, but for the encoder."
-    width = tensors["support"].shape[1]
-    own = {"feature_names_in_": np.array(header["columns"], dtype=object)} if header["columns"] else {}
-    own |= {"thresholds_": tensors["thresholds"]} if "thresholds" in tensors else {}
-    return own | dict(
-        classes_=np.array(header["classes"], dtype=header["kind"] or object),
-        templates_=header["templates"],
-        temperature_=header["temperature"],
-        unit_=header["unit"],
-        sources_=header["sources"],
-        n_features_in_=width,
-        fitted_=fitted_from(header, tensors, width, device),
-        held_=arrays_of(tensors, "held") or None,
-        support_=tensors["support"],
-        support_class_=tensors["support_class"],
-        prototypes_=tensors["prototypes"],
-        pool_=None,  # a pool may be large: what was learned from it is kept, not its rows
-        text_=tensors["prototypes"] if header["has_text"] else None,
-    )
-
-# %% ../../nbs/use/67_classifier.ipynb #1799e42b
-def _has_folders(X: Any) -> bool:
-    return isinstance(X, (str, os.PathLike)) and any(path.is_dir() for path in Path(X).glob("*"))
-
-
-def _warn(lines: Sequence[str]) -> None:
-    "What somebody should read before it is learned from."
-    for line in lines:
-        warnings.warn(line, stacklevel=4)
+def _labels_of(classes: np.ndarray, number: np.ndarray) -> list:
+    "The label of each picture, from numbers (n,); from a table (n, C) the list of its labels."
+    if number.ndim == 1:
+        return classes[number].tolist()
+    return [classes[mine].tolist() for mine in number.astype(bool)]
 
 
 def _one_number(number: np.ndarray) -> np.ndarray:
     "A class number (n,) for each picture; of a table of several labels (n, C) the first."
     return number if number.ndim == 1 else number.argmax(1)
 
-
-class CMMClassifier(ClassifierMixin, BaseEstimator):
-    """A few-shot image classifier on CLIP features, in the manner of scikit-learn.
-
-    Pictures or features in, labels and calibrated probabilities out.
-
-    `encoder`, `pretrained`: 'embedded', or an open_clip model and its tag or local weights (or an `Encoder`).
-    `method`, `settings`: one of `METHODS` and what it takes. `templates`: a set's name, a sentence with {}, a list,
-    or a .txt file. `class_names`: words for the labels. `logit_scale`: default the encoder's, 100 for features.
-    `calibrate`: fit the temperature and keep scores on held-out support images. `false_alarm`: share of known
-    pictures that may be called unknown. `cache`: folder for features. `multilabel`: a picture may have several labels
-    or none, each with a probability of its own; y is a list of labels for each, or a table (n, C) of 0 and 1."""
-
-    encoder_: Encoder | None
+# %% ../../nbs/use/67_classifier.ipynb #882041a3
+class _Settings(ClassifierMixin, BaseEstimator):
+    "What a classifier is told beforehand."
 
     def __init__(
         self,
@@ -251,146 +197,35 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         self.progress = progress
         self.multilabel = multilabel
 
-    # Learning
+# %% ../../nbs/use/67_classifier.ipynb #01c4354e
+def _check_settings(c: _Settings, alone: bool) -> None:
+    "`ValueError` for settings that cannot be; `alone`: are labelled pictures all that it will learn from?"
+    method = METHODS.canonical(c.method)
+    check_false_alarm(c.false_alarm)
+    if c.multilabel:
+        need(alone, "multilabel=True learns from labelled pictures alone: leave X_val and unlabelled out.")
+        known = method == "cmm"
+        need(known, f"multilabel=True has its own form of cmm, and none of {c.method!r}: leave method out.")
 
-    def fit(
-        self,
-        X: Any,
-        y: Any = None,
-        text_features: Any = None,
-        X_val: Any = None,
-        y_val: Any = None,
-        unlabelled: Any = None,
-    ) -> "CMMClassifier":
-        """Fit to X: a folder of class folders, a table with the columns path and label (data frame or .csv), or,
-        with labels y, paths, PIL images or features (n, d).
 
-        `text_features`: prototypes for features, a matrix (C, d) in the order of `classes_` or a dictionary from
-        label to row; without them class means are used. `X_val`, `y_val`: validation images for methods that select
-        on them; not needed, and with `settings={"validation": "train"}` trained on. `unlabelled`: a folder, paths,
-        images or features without labels, for methods that learn from them too; copies of labelled ones do not count.
-        Returns self; raises `ValueError` for whatever does not fit together."""
-        METHODS.canonical(self.method)
-        if self.multilabel:
-            alone = X_val is None and unlabelled is None
-            need(
-                alone, "multilabel=True learns from labelled pictures alone: leave X_val and unlabelled out."
-            )
-            known = METHODS.canonical(self.method) == "cmm"
-            need(
-                known,
-                f"multilabel=True has its own form of cmm, and none of {self.method!r}: leave method out.",
-            )
-        X, y = self._read(X, y)
-        check_false_alarm(self.false_alarm)
-        templates = self._check_pictures(X, y, text_features) if isinstance(X, Pictures) else None
-        rows = self._first_rows(X)
-        classes, number = self._classes(y, len(rows))
-        self.templates_ = templates
-        text = self._text(classes, text_features)
-        check_embeddings(rows, text, classes, read=isinstance(X, Pictures))
-        validation = self._validation(X_val, y_val, classes)
-        self.pool_ = self._unlabelled_rows(unlabelled)
-        sources = X.paths if isinstance(X, Pictures) else None
-        return self._learn(rows, number, classes, text, sources, *validation)
+def _seed(random_state: Any) -> int:
+    "`random_state` where it is a whole number; else drawn, as scikit-learn has it."
+    if isinstance(random_state, numbers.Integral):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))
 
-    def partial_fit(
-        self, X: Any, y: Any = None, classes: Any = None, text_features: Any = None, unlabelled: Any = None
-    ) -> "CMMClassifier":
-        """Add support images, of known or of new classes; nothing that was there is encoded again.
+# %% ../../nbs/use/67_classifier.ipynb #e802f4d2
+def _warn(lines: Sequence[str]) -> None:
+    "What somebody should read before it is learned from."
+    for line in lines:
+        warnings.warn(line, stacklevel=4)
 
-        `unlabelled` takes the place of an earlier pool, which stays otherwise (but is not kept in a saved file).
-        A new class of features with texts needs `text_features` (a dictionary, or all rows in the order of the new
-        `classes_`). `classes`: only checked, as in scikit-learn. Returns self; raises `ValueError` as `fit` does."""
-        if not hasattr(self, "fitted_"):
-            return self.fit(X, y, text_features, unlabelled=unlabelled)
-        X, y = self._read(X, y)
-        given = sum(y, []) if self.multilabel else y
-        need(
-            classes is None or set(np.unique(given).tolist()) <= set(np.asarray(classes).tolist()),
-            "y holds labels that are not in classes.",
-        )
-        need(
-            isinstance(X, Pictures) or not self.sources_,
-            "This classifier was fitted on pictures: add pictures, not features.",
-        )
-        new, number = self._joined(y, len(X))
-        if isinstance(X, Pictures):
-            _warn(data_report(X, _one_number(number)[len(self.support_) :], new))
-        rows = self._rows(X, support=True)
+# %% ../../nbs/use/67_classifier.ipynb #69874f27
+class _Reading(_Settings):
+    "Pictures and features become rows."
 
-        text = self._text(new, more_text(self.classes_, self.text_, text_features))
-        fresh = self._fresh(X, rows, number)
-        kept = np.flatnonzero(np.r_[np.ones(len(self.support_), dtype=bool), fresh])
-        sources = [(self.sources_ + X.paths)[i] for i in kept] if self.sources_ else None
-        if unlabelled is not None:
-            self.pool_ = self._unlabelled_rows(unlabelled)
-        return self._learn(np.concatenate([self.support_, rows[fresh]]), number[kept], new, text, sources)
-
-    def _fresh(self, X: Any, rows: np.ndarray, number: np.ndarray) -> np.ndarray:
-        """Which of the new rows (n,) to add: no picture twice. `ValueError` for one that has another label already; of
-        several labels, the new ones join the old ones in `number`."""
-        if not isinstance(X, Pictures):
-            return np.ones(len(rows), dtype=bool)
-        known, n = is_copy(l2norm(rows), l2norm(self.support_)), len(self.support_)
-        first = cosines(rows[known], self.support_).argmax(1)
-        for i, j in zip(np.flatnonzero(known).tolist(), first.tolist()):
-            old, new = self.sources_[j], X.name(i)
-            if self.multilabel:
-                number[j] |= number[n + i]
-                continue
-            need(
-                number[n + i] == number[j],
-                f"{new} is the picture {old}, which has another label: keep one of them.",
-            )
-        if known.any():
-            _warn([f"{known.sum()} of {len(rows)} pictures were learned from before: they are left out"])
-        return ~known
-
-    def _read(self, X: Any, y: Any) -> tuple[Any, Any]:
-        "Labelled input as `sort_input` gives it; with several labels, each picture once and a list of labels for it."
-        X, y = sort_input(X, y, labelled=True)
-        if not self.multilabel:
-            return X, y
-        classes, has = read_labels(y, len(X))
-        if isinstance(X, Pictures):
-            kept, has = merge_copies(X.hashes(), has)
-            X = Pictures([X.items[i] for i in kept], X.notes)
-        empty = [label for label, count in zip(classes.tolist(), has.sum(0).tolist()) if not count]
-        need(not empty, f"No picture has the label {empty[:1]}: leave it out, or label one.")
-        return X, [classes[mine].tolist() for mine in has]
-
-    def _classes(self, y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
-        "Classes (C,) and numbers (n,); with several labels, a table (n, C) of who has which."
-        if not self.multilabel:
-            return sort_labels(y, n)
-        classes, has = read_labels(y, n)
-        check_both_sides(classes, has)
-        return classes, has.astype(np.int64)
-
-    def _joined(self, y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
-        "Classes and numbers, or the table, of the support pictures and of n new ones with labels y."
-        if self.multilabel:
-            return self._classes(self._support_labels() + y, len(self.support_) + n)
-        labels = join_labels(self.classes_[self.support_class_], label_vector(y, n))
-        return np.unique(labels, return_inverse=True)
-
-    def _support_labels(self) -> list:
-        "The label of each support picture, or the list of its labels."
-        if not self.multilabel:
-            return self.classes_[self.support_class_].tolist()
-        return [self.classes_[mine].tolist() for mine in self.support_class_.astype(bool)]
-
-    def _check_pictures(self, pictures: Pictures, y: Any, text_features: Any) -> list[str]:
-        "The templates to read; complains of all that can be known before hours of encoding."
-        need(
-            text_features is None,
-            "text_features belong to features: with pictures the encoder reads the prompts itself.",
-        )
-        templates = read_templates(self.templates)
-        classes, number = self._classes(y, len(pictures))
-        _warn(data_report(pictures, _one_number(number), classes, self.class_names))
-        return templates
+    encoder_: Encoder | None  # None for a classifier of features
+    templates_: list[str] | None  # None where the encoder reads nothing
 
     def _first_rows(self, X: Any) -> np.ndarray:
         "Rows (n, d) of the first support set, which decides encoder and width."
@@ -424,113 +259,200 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         "What the encoder takes of one picture (path or PIL image), a small tensor; `ValueError` for an unreadable one."
         return self._needed_encoder().tensor(Pictures([picture])[0])
 
-    def answers_prepared(self, inputs: list, top: int = 3) -> list[Prediction]:
-        "As `answers`, for what `prepared` gave: a picture need not be kept until its batch is full."
-        return self.answers(self._needed_encoder().encode_images(inputs), top) if inputs else []
+# %% ../../nbs/use/67_classifier.ipynb #358453f7
+def _text(c: _Reading, classes: np.ndarray, text_features: Any) -> np.ndarray | None:
+    "Text prototypes (C, d): read by the encoder, or given; None when there are none."
+    if c.templates_:
+        return text_prototypes(c.encoder_, names_of(classes, c.class_names), c.templates_)
+    return text_rows(text_features, classes, c.n_features_in_)
 
-    def _text(self, classes: np.ndarray, text_features: Any) -> np.ndarray | None:
-        "Text prototypes (C, d): read by the encoder, or given; None when there are none."
-        if self.templates_:
-            return text_prototypes(self.encoder_, names_of(classes, self.class_names), self.templates_)
-        return text_rows(text_features, classes, self.n_features_in_)
 
-    def _validation(self, X: Any, y: Any, classes: np.ndarray) -> tuple:
-        "Rows and class numbers of validation images, or None and None."
-        is_path = isinstance(X, (str, os.PathLike))
-        need(is_path or (X is None) == (y is None), "X_val and y_val belong together: give both or neither.")
-        if X is None:
-            return None, None
-        X, y = sort_input(X, y, labelled=True)
-        return self._rows(X), class_numbers(y, classes)
+def _rest(c: _Reading, text: np.ndarray | None) -> np.ndarray | None:
+    "What stands against the text of each of several labels (C, d), see `rest_texts`; None without texts."
+    if text is None:
+        return None
+    seen = text_prototypes(c.encoder_, BACKGROUND, c.templates_) if c.templates_ else None
+    return rest_texts(l2norm(text), seen)
 
-    def _unlabelled_rows(self, X: Any) -> np.ndarray | None:
-        "Rows (U, d) of pictures or features without labels; None without any."
-        if X is None:
-            return None
-        able = [name for name, row in METHODS.items() if row.uses_pool]
-        need(
-            self.method in able,
-            f"Method {self.method!r} does not learn from unlabelled pictures; {', '.join(able)} would.",
-        )
-        return self._rows(sort_input(X)[0], support=True)
 
-    def _seed(self) -> int:
-        "`random_state` where it is a whole number; else drawn, as scikit-learn has it."
-        if isinstance(self.random_state, numbers.Integral):
-            return int(self.random_state)
-        return int(check_random_state(self.random_state).randint(2**31 - 1))
+def _validation(c: _Reading, X: Any, y: Any, classes: np.ndarray) -> dict[str, Any]:
+    "Rows and class numbers of validation images, or nothing."
+    is_path = isinstance(X, (str, os.PathLike))
+    need(is_path or (X is None) == (y is None), "X_val and y_val belong together: give both or neither.")
+    if X is None:
+        return {}
+    X, y = sort_input(X, y, labelled=True)
+    return dict(X_val=c._rows(X), y_val=class_numbers(y, classes))
 
-    def _learn(self, rows, number, classes, text, sources, X_val=None, y_val=None) -> "CMMClassifier":
-        "Fit the method and its calibration on rows (n, d), then set all learned attributes."
-        if self.multilabel:
-            return self._learn_several(rows, number, classes, text, sources)
+
+def _unlabelled_rows(c: _Reading, X: Any) -> np.ndarray | None:
+    "Rows (U, d) of pictures or features without labels; None without any."
+    if X is None:
+        return None
+    able = [name for name, row in METHODS.items() if row.uses_pool]
+    need(
+        c.method in able,
+        f"Method {c.method!r} does not learn from unlabelled pictures; {', '.join(able)} would.",
+    )
+    return c._rows(sort_input(X)[0], support=True)
+
+# %% ../../nbs/use/67_classifier.ipynb #25c5c7fd
+def _calibrated(S: np.ndarray, temperature: float, multilabel: bool) -> np.ndarray:
+    "Probabilities (n, C) of logits S (n, C): one class a picture, or each of several labels by itself."
+    S = np.asarray(S, dtype=np.float64) / temperature
+    return np.exp(-np.logaddexp(0, -S)) if multilabel else np.exp(log_softmax(S))
+
+
+def _learn_classes(
+    rows: np.ndarray,
+    number: np.ndarray,
+    prototypes: np.ndarray,
+    method: str,
+    settings,
+    calibrate: bool,
+    **how,
+) -> dict[str, Any]:
+    "What rows (n, d) with class numbers (n,) teach, as attributes of a classifier. `how`: see `make_task`."
+    task = make_task(rows, number, prototypes, pictures=same_pictures(rows), **how)
+    (fitted,) = fit_many(method, [task], **(settings or {}))
+    held = hold_out(fitted, task) if calibrate else None
+    temperature = fit_temperature(held)
+    return dict(
+        fitted_=fitted,
+        prototypes_=l2norm(prototypes),
+        temperature_=temperature,
+        unit_=top_unit(fitted, rows),
+        held_=held_summary(held, temperature),
+    )
+
+# %% ../../nbs/use/67_classifier.ipynb #5931682b
+def _held_labels(odds: np.ndarray, judged: np.ndarray, has: np.ndarray) -> tuple[float, dict | None]:
+    "Temperature and summary, as `held_summary` has it, of log odds (n, C) where `judged`, with the truth `has`."
+    if not judged.any():
+        return 1.0, None
+    (row, label), truth, score = np.nonzero(judged), has[judged], odds[judged]
+    held = HeldOut(row, np.stack([score, np.zeros(len(row))], 1), (~truth).astype(int))
+    temperature = fit_temperature(held)
+    sure = _calibrated(score, temperature, multilabel=True)
+    given = np.where(truth, sure, 1 - sure)
+    return temperature, dict(row=row, answer=label, score=score, sure=sure, given=given)
+
+
+def _judged(held: Mapping | None, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    "Of each support picture and label, the probability (n, C) when held out, and whether it was."
+    p, judged = np.zeros(shape), np.zeros(shape, dtype=bool)
+    if held:
+        at = held["row"], held["answer"]
+        p[at], judged[at] = held["sure"], True
+    return p, judged
+
+
+def _learn_labels(
+    rows: np.ndarray, has: np.ndarray, text, rest, settings, calibrate: bool, seed: int, **how
+) -> dict[str, Any]:
+    "As `_learn_classes`, with a question of its own for each label; `has` (n, C). `how`: see `fit_labels`."
+    how |= settings or {}
+    fitted, odds, judged = fit_labels(rows, has, text, rest, **how), np.zeros(has.shape), np.zeros_like(has)
+    if calibrate:
+        odds, judged = hold_out_labels(rows, has, text, rest, same_pictures(rows), seed, **how)
+    temperature, held = _held_labels(odds, judged, has)
+    thresholds = choose_thresholds(_judged(held, has.shape)[0], has, judged)
+    prototypes = fitted.state["T0"].cpu().numpy()
+    known = dict(fitted_=fitted, prototypes_=prototypes, temperature_=temperature, unit_=1.0, held_=held)
+    return known | dict(thresholds_=thresholds)
+
+# %% ../../nbs/use/67_classifier.ipynb #5d78bd0d
+def _check_pictures(c: _Settings, X: Any, y: Any, text_features: Any) -> list[str] | None:
+    "The templates to read, for pictures X; complains of all that can be known before hours of encoding."
+    if not isinstance(X, Pictures):
+        return None
+    need(
+        text_features is None,
+        "text_features belong to features: with pictures the encoder reads the prompts itself.",
+    )
+    templates = read_templates(c.templates)
+    classes, number = _classes(y, len(X), c.multilabel)
+    _warn(data_report(X, _one_number(number), classes, c.class_names))
+    return templates
+
+# %% ../../nbs/use/67_classifier.ipynb #b3a3b73b
+def _learn(c: "_Fitting", rows, number, classes, text, sources, **validation) -> Any:
+    "Fit the method and its calibration on rows (n, d), then set all learned attributes; returns `c`."
+    scale = c.logit_scale or (c.encoder_.logit_scale if c.encoder_ else 100.0)
+    how: dict[str, Any] = dict(logit_scale=scale, device=c.device, seed=_seed(c.random_state))
+    chosen = c.settings, c.calibrate
+    if c.multilabel:
+        learned = _learn_labels(rows, number.astype(bool), text, _rest(c, text), *chosen, **how)
+    else:
         prototypes = image_prototypes(rows, number, len(classes)) if text is None else text
-        task = make_task(
-            rows,
-            number,
-            prototypes,
-            X_val,
-            y_val,
-            self._scale(),
-            seed=self._seed(),
-            device=self.device,
-            pictures=same_pictures(rows),
-            has_text=text is not None,
-            X_unlabelled=self.pool_,
-        )
-        (fitted,) = fit_many(self.method, [task], **(self.settings or {}))
-        held = hold_out(fitted, task) if self.calibrate else None
-        self.temperature_, self.unit_ = fit_temperature(held), top_unit(fitted, rows)
-        self.held_ = held_summary(held, self.temperature_)
-        self.fitted_, self.prototypes_ = fitted, l2norm(prototypes)
-        self.classes_, self.text_, self.sources_ = classes, text, sources
-        self.support_, self.support_class_ = rows, number
-        return self
+        how |= dict(has_text=text is not None, X_unlabelled=c.pool_) | validation
+        learned = _learn_classes(rows, number, prototypes, c.method, *chosen, **how)
+    learned |= dict(classes_=classes, text_=text, sources_=sources)
+    c.__dict__.update(learned, support_=rows, support_class_=number)
+    return c
 
-    def _scale(self) -> float:
-        return self.logit_scale or (self.encoder_.logit_scale if self.encoder_ else 100.0)
+# %% ../../nbs/use/67_classifier.ipynb #9ab61dc4
+class _Fitting(_Reading):
+    "Learns from pictures or features."
 
-    def _learn_several(self, rows, has, classes, text, sources) -> "CMMClassifier":
-        "As `_learn`, with a question of its own for each label (`cmm_nb.model.multilabel`); `has` (n, C)."
-        has, rest = has.astype(bool), None
-        if text is not None:
-            seen = text_prototypes(self.encoder_, BACKGROUND, self.templates_) if self.templates_ else None
-            rest = rest_texts(l2norm(text), seen)
-        how = dict(logit_scale=self._scale(), device=self.device) | (self.settings or {})
-        self.fitted_ = fit_labels(rows, has, text, rest, **how)
-        self.temperature_, self.unit_, self.held_, judged = 1.0, 1.0, None, np.zeros_like(has)
-        self.classes_, self.text_, self.sources_ = classes, text, sources
-        self.support_, self.support_class_ = rows, has.astype(np.int64)
-        self.prototypes_ = self.fitted_.state["T0"].cpu().numpy()
-        if self.calibrate:
-            odds, judged = hold_out_labels(rows, has, text, rest, same_pictures(rows), self._seed(), **how)
-        if judged.any():
-            (row, label), truth = np.nonzero(judged), has[judged]
-            held = HeldOut(row, np.stack([odds[judged], np.zeros(len(row))], 1), (~truth).astype(int))
-            self.temperature_ = fit_temperature(held)
-            sure = self._probabilities(held.logits[:, 0])
-            given = np.where(truth, sure, 1 - sure)
-            self.held_ = dict(row=row, answer=label, score=held.logits[:, 0], sure=sure, given=given)
-        p, _ = self._judged()
-        self.thresholds_ = choose_thresholds(p, has, judged)
-        return self
+    fitted_: Fitted
+    classes_: Any  # an array of labels (C,)
+    text_: np.ndarray | None  # rows (C, d)
+    prototypes_: np.ndarray  # unit rows (C, d)
+    support_: np.ndarray  # rows (N, d)
+    support_class_: np.ndarray  # class numbers (N,), or a table (N, C)
+    sources_: list[str] | None  # where the support pictures lie
+    pool_: np.ndarray | None
+    temperature_: float  # see `fit_temperature`
+    unit_: float  # see `top_unit`
+    held_: dict[str, np.ndarray] | None  # see `held_summary`
+    thresholds_: np.ndarray  # (C,), with several labels
 
-    def _judged(self) -> tuple[np.ndarray, np.ndarray]:
-        "Of each support picture and label, the probability (n, C) when held out, and whether it was."
-        p, judged = np.zeros(self.support_class_.shape), np.zeros(self.support_class_.shape, dtype=bool)
-        if self.held_:
-            at = self.held_["row"], self.held_["answer"]
-            p[at], judged[at] = self.held_["sure"], True
-        return p, judged
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        text_features: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        unlabelled: Any = None,
+    ) -> "CMMClassifier":
+        """Fit to X: a folder of class folders, a table with the columns path and label (data frame or .csv), or,
+        with labels y, paths, PIL images or features (n, d).
 
-    # Answering
+        `text_features`: prototypes for features, a matrix (C, d) in the order of `classes_` or a dictionary from
+        label to row; without them class means are used. `X_val`, `y_val`: validation images for methods that select
+        on them; not needed, and with `settings={"validation": "train"}` trained on. `unlabelled`: a folder, paths,
+        images or features without labels, for methods that learn from them too; copies of labelled ones do not count.
+        Returns self; raises `ValueError` for whatever does not fit together."""
+        _check_settings(self, alone=X_val is None and unlabelled is None)
+        X, y = _read(X, y, self.multilabel)
+        templates = _check_pictures(self, X, y, text_features)
+        rows = self._first_rows(X)
+        classes, number = _classes(y, len(rows), self.multilabel)
+        self.templates_ = templates
+        text = _text(self, classes, text_features)
+        check_embeddings(rows, text, classes, read=isinstance(X, Pictures))
+        validation = _validation(self, X_val, y_val, classes)
+        self.pool_ = _unlabelled_rows(self, unlabelled)
+        sources = X.paths if isinstance(X, Pictures) else None
+        return _learn(self, rows, number, classes, text, sources, **validation)
+
+# %% ../../nbs/use/67_classifier.ipynb #d6f868b3
+class _Predicting(_Fitting):
+    "Labels and probabilities, as scikit-learn has them."
+
+    def _asked(self, X: Any) -> np.ndarray:
+        "Rows (n, d) of the pictures or features that are asked about."
+        check_is_fitted(self, "fitted_")
+        return self._rows(sort_input(X)[0])
 
     def logits(self, X: Any) -> np.ndarray:
         """Logits (n, C), in the order of `classes_`.
 
         X: pictures (a path, a folder, lists of paths or PIL images) or features (n, d)."""
-        check_is_fitted(self, "fitted_")
-        return self.fitted_.logits(self._rows(sort_input(X)[0]))
+        rows = self._asked(X)
+        return self.fitted_.logits(rows)
 
     def decision_function(self, X: Any) -> np.ndarray:
         "Logits (n, C); for two classes the difference (n,), as in scikit-learn."
@@ -542,8 +464,7 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         return self._probabilities(self.logits(X))
 
     def _probabilities(self, S: np.ndarray) -> np.ndarray:
-        S = np.asarray(S, dtype=np.float64) / self.temperature_
-        return np.exp(-np.logaddexp(0, -S)) if self.multilabel else np.exp(log_softmax(S))
+        return _calibrated(S, self.temperature_, self.multilabel)
 
     def predict(self, X: Any) -> np.ndarray:
         "Labels (n,): the class with the largest logit. With `multilabel` a table (n, C) of 0 and 1, see `thresholds_`."
@@ -561,7 +482,7 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
 
         With `multilabel` a picture counts as right when all its labels are, as in scikit-learn; see `report`, too."""
         check_is_fitted(self, "fitted_")
-        X, y = self._read(X, y)
+        X, y = _read(X, y, self.multilabel)
         if self.multilabel:
             right = (self.predict(X) == known_labels(y, len(y), self.classes_)).all(1)
             return float(np.average(right, weights=sample_weight))
@@ -569,6 +490,10 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         need(y is not None, "Labels are missing: give y, or a folder of class folders.")
         check_known(y, self.classes_)
         return super().score(X, y, sample_weight)
+
+# %% ../../nbs/use/67_classifier.ipynb #b2212ba0
+class _Answering(_Predicting):
+    "A `Prediction` for each picture, and which pictures are of no known class."
 
     def is_unknown(self, X: Any, false_alarm: float | None = None) -> np.ndarray:
         """True (n,) for pictures of no known class, at a false-alarm rate (default: the classifier's).
@@ -588,7 +513,7 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         S = self.logits(X)
         likeliest = top_labels(self._probabilities(S), self.classes_.tolist(), top)
         if self.multilabel:
-            said = [self.classes_[mine].tolist() for mine in self._said(S)]
+            said = _labels_of(self.classes_, self._said(S))
             return [Prediction(pairs, None, not labels, labels) for pairs, labels in zip(likeliest, said)]
 
         held = self._held_scores()
@@ -601,11 +526,78 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
             for pairs, p in zip(likeliest, strange)
         ]
 
+    def answers_prepared(self, inputs: list, top: int = 3) -> list[Prediction]:
+        "As `answers`, for what `prepared` gave: a picture need not be kept until its batch is full."
+        return self.answers(self._needed_encoder().encode_images(inputs), top) if inputs else []
+
     def predict_one(self, image: Any, top: int = 3) -> Prediction:
         "The answer for one picture (path or PIL image) or one row of features (d,)."
         found = self.answers(one_row(image), top)
         need(len(found) == 1, f"predict_one takes one picture, not {len(found)}: use predict or answers.")
         return found[0]
+
+# %% ../../nbs/use/67_classifier.ipynb #55711a21
+def _joined(classes: np.ndarray, number: np.ndarray, y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
+    "Classes and numbers, or the table, of support pictures (`number` of `classes`) and of n new ones with labels y."
+    if number.ndim == 2:
+        return _classes(_labels_of(classes, number) + y, len(number) + n, multilabel=True)
+    return np.unique(join_labels(classes[number], label_vector(y, n)), return_inverse=True)
+
+
+def _fresh(
+    X: Pictures, rows: np.ndarray, number: np.ndarray, support: np.ndarray, sources: Sequence[str]
+) -> np.ndarray:
+    """Which to keep (N + n,) of the `support` rows (N, d) and of new pictures X with `rows` (n, d): none twice.
+
+    `number` (N + n,): of old and new ones. `ValueError` for one that has another label already; in a table of several
+    labels, (N + n, C), the new ones join the old ones."""
+    known, n = is_copy(l2norm(rows), l2norm(support)), len(support)
+    first = cosines(rows[known], support).argmax(1)
+    for i, j in zip(np.flatnonzero(known).tolist(), first.tolist()):
+        if number.ndim == 2:
+            number[j] |= number[n + i]
+            continue
+        need(
+            number[n + i] == number[j],
+            f"{X.name(i)} is the picture {sources[j]}, which has another label: keep one of them.",
+        )
+    if known.any():
+        _warn([f"{known.sum()} of {len(rows)} pictures were learned from before: they are left out"])
+    return np.r_[np.ones(n, dtype=bool), ~known]
+
+# %% ../../nbs/use/67_classifier.ipynb #f312bd27
+class _Adding(_Answering):
+    "More pictures for a classifier that is there."
+
+    def partial_fit(
+        self, X: Any, y: Any = None, classes: Any = None, text_features: Any = None, unlabelled: Any = None
+    ) -> "CMMClassifier":
+        """Add support images, of known or of new classes; nothing that was there is encoded again.
+
+        `unlabelled` takes the place of an earlier pool, which stays otherwise (but is not kept in a saved file).
+        A new class of features with texts needs `text_features` (a dictionary, or all rows in the order of the new
+        `classes_`). `classes`: only checked, as in scikit-learn. Returns self; raises `ValueError` as `fit` does."""
+        if not hasattr(self, "fitted_"):
+            return self.fit(X, y, text_features, unlabelled=unlabelled)
+        X, y = _read(X, y, self.multilabel)
+        given = sum(y, []) if self.multilabel else y
+        known = classes is None or set(np.unique(given).tolist()) <= set(np.asarray(classes).tolist())
+        need(known, "y holds labels that are not in classes.")
+        alike = isinstance(X, Pictures) or not self.sources_
+        need(alike, "This classifier was fitted on pictures: add pictures, not features.")
+        new, number = _joined(self.classes_, self.support_class_, y, len(X))
+        if isinstance(X, Pictures):
+            _warn(data_report(X, _one_number(number)[len(self.support_) :], new))
+        added, sources = self._rows(X, support=True), self.sources_
+        text = _text(self, new, more_text(self.classes_, self.text_, text_features))
+        rows = np.concatenate([self.support_, added])
+        if isinstance(X, Pictures):
+            kept = _fresh(X, added, number, self.support_, sources)
+            sources = [name for name, keep in zip(sources + X.paths, kept) if keep]
+            rows, number = rows[kept], number[kept]
+        if unlabelled is not None:
+            self.pool_ = _unlabelled_rows(self, unlabelled)
+        return _learn(self, rows, number, new, text, sources)
 
     def suggest(self, X: Any, k: int = 20) -> list[tuple[Any, Prediction]]:
         """The `k` pictures or rows of X to label next, as (path or position, `Prediction`) pairs.
@@ -618,50 +610,73 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         chances = self._probabilities(self.fitted_.logits(rows))
         if self.multilabel:  # as unsure as of the label that it is least sure of
             nearest = np.abs(chances - 0.5).argmin(1)
-            chances = np.stack([chances[np.arange(len(rows)), nearest]] * 2, 1)
-            chances[:, 1] = 1 - chances[:, 0]
+            p = chances[np.arange(len(rows)), nearest]
+            chances = np.stack([p, 1 - p], 1)
 
-        chosen = suggest_rows(rows, chances, k, self.support_, self._seed())
+        chosen = suggest_rows(rows, chances, k, self.support_, _seed(self.random_state))
         names = X.paths if isinstance(X, Pictures) else range(len(rows))
         return [(names[i], answer) for i, answer in zip(chosen, self.answers(rows[chosen]))]
 
-    # Looking behind an answer
+# %% ../../nbs/use/67_classifier.ipynb #38ddb71b
+def _has_folders(X: Any) -> bool:
+    return isinstance(X, (str, os.PathLike)) and any(path.is_dir() for path in Path(X).glob("*"))
+
+
+class _Looking(_Adding):
+    "What stands behind an answer."
 
     def nearest(self, X: Any, k: int = 5) -> list[list[tuple[str, Any, float]]]:
         """For each picture or row, the `k` most similar support images, the nearest first.
 
         Each is (where it came from, label, cosine)."""
-        check_is_fitted(self, "fitted_")
+        rows = self._asked(X)
         names = self.sources_ or [f"row {i}" for i in range(len(self.support_))]
-        return nearest_rows(self._rows(sort_input(X)[0]), self.support_, names, self._support_labels(), k)
+        return nearest_rows(rows, self.support_, names, _labels_of(self.classes_, self.support_class_), k)
 
     def explain(self, image: Any, k: int = 4, top: int = 5) -> Any:
         """A figure (matplotlib): the picture, its `k` nearest support images with their cosines, and the `top`
         classes' probabilities beside the cosines with their prototypes."""
-        check_is_fitted(self, "fitted_")
         image = one_row(image)
-        row = self._rows(sort_input(image)[0])
+        row = self._asked(image)
         answer, (neighbours,) = self.predict_one(row, top), self.nearest(row, k)
         cosine = dict(zip(self.classes_.tolist(), cosines(row, self.prototypes_)[0]))
         return draw_explanation(image, answer, neighbours, cosine)
 
-    def show(self, path: str | os.PathLike, X: Any = None, force: bool = False) -> Path:
-        """Write a page for a browser: what was held out and got wrong, what it is unsure of, labels that look wrong,
-        doubles, classes, are the percentages right; and, with X (a folder or paths), these pictures by their answers.
-        Returns the path.
+    def gap(self, X: Any = None, y: Any = None, seed: int = 0) -> dict[str, dict[str, float]]:
+        """Every gap metric (`cmm_nb.gap.measures.gap_report`) 'before' and 'after' the learned map.
 
-        `ValueError` for a classifier of features, and where the page cannot be written."""
+        Of the support images and prototypes, or of other images X (with labels y, if known)."""
         check_is_fitted(self, "fitted_")
-        need(self.sources_, "A page shows pictures: this classifier was fitted on features.")
-        need(not self.multilabel, "A page shows one label a picture: ask report and answers about several.")
-        asked, said = self._answered(), self.findings()
-        parts = [summary_section(said, self._facts()), *self._new_sections(X)]
-        parts += [mistakes_section(asked), unsure_section(asked), labels_section(asked)]
-        parts += [doubles_section(doubles(l2norm(self.support_), self.support_class_), self._support_tile)]
-        parts += [section("The classes, the worst first", "Held out in turn.", class_table(asked))]
-        about = "The pictures it learned from and the texts of their classes: rest on a dot, move the slider."
-        parts += [reliability_section(asked), section("The space", about, self.explore(500).framed())]
-        return write_page(path, f"{len(self.classes_)} classes, {len(self.support_)} pictures", parts, force)
+        rows, number = self.support_, None if self.multilabel else self.support_class_
+        if X is not None:
+            X, y = sort_input(X, y, labelled=_has_folders(X))
+            rows, number = self._rows(X), None if y is None else class_numbers(y, self.classes_)
+        return gap_before_after(self.fitted_, rows, self.prototypes_, number, seed)
+
+# %% ../../nbs/use/67_classifier.ipynb #3e03d4dc
+class _Reporting(_Looking):
+    "The classifier's record on pictures that were held out, or on new ones."
+
+    def report(self, X: Any = None, y: Any = None) -> list[dict[str, Any]]:
+        """Per class, the one with most to gain first: label, images, held_out (how many were judged), right (share
+        of them), confused_with (most frequent wrong answer). With `multilabel`: see `label_report`. Of the support
+        images, held out in turn; or of other images X with labels y (or a folder of class folders)."""
+        check_is_fitted(self, "fitted_")
+        if X is not None:
+            return self._report_of(*_read(X, y, self.multilabel))
+        if self.multilabel:
+            has = self.support_class_.astype(bool)
+            p, judged = _judged(self.held_, has.shape)
+            return label_report(self.classes_, p, has, judged, self.thresholds_)
+        return class_report(self.classes_, self.support_class_, self.held_)
+
+    def _report_of(self, X: Any, y: Any) -> list[dict[str, Any]]:
+        if self.multilabel:
+            has = known_labels(y, len(y), self.classes_)
+            p = self.predict_proba(X)
+            return label_report(self.classes_, p, has, np.ones_like(has), self.thresholds_)
+        held = dict(row=np.arange(len(y)), answer=self.logits(X).argmax(1))
+        return class_report(self.classes_, class_numbers(y, self.classes_), held)
 
     def findings(self) -> list[str]:
         "Three sentences: held-out accuracy with its interval, labels to look at, the class that needs more pictures."
@@ -680,156 +695,137 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         opened = [partial(open_image, name) for name in names]
         return Answered(names, opened, self.support_class_[row], answer.astype(int), sure, given, labels)
 
-    def _support_tile(self, i: int) -> Markup:
-        source = self.sources_[i]
-        return tile(
-            thumbnail(partial(open_image, source)), [str(self.classes_[self.support_class_[i]])], source
-        )
+# %% ../../nbs/use/67_classifier.ipynb #b3387415
+def _support_tile(c: _Reporting, i: int) -> Markup:
+    "A support picture by its number, with its label."
+    name = c.sources_[i]
+    return tile(thumbnail(partial(open_image, name)), [str(c.classes_[c.support_class_[i]])], name)
 
-    def _new_sections(self, X: Any) -> list[str]:
-        "The pictures X by their answer, as parts of a page; none for None."
-        if X is None:
-            return []
-        X, _ = sort_input(X)
-        need(isinstance(X, Pictures), "A page shows pictures: give a folder, paths or images.")
-        answers = enumerate(self.answers(X))
-        return new_sections([New(X.name(i), partial(X.__getitem__, i), answer) for i, answer in answers])
 
-    def _facts(self) -> list[str]:
-        "Sentences about the classifier, for its page."
-        name = self.encoder_.name if self.encoder_ else "none"
-        facts = [f"Encoder {name}, method {self.method}; seed {self.random_state}."]
-        if name == "embedded":
-            facts.append(TOY)
-        return facts
+def _new_sections(c: _Reporting, X: Any) -> list[str]:
+    "The pictures X by their answer, as parts of a page; none for None."
+    if X is None:
+        return []
+    X, _ = sort_input(X)
+    need(isinstance(X, Pictures), "A page shows pictures: give a folder, paths or images.")
+    answers = enumerate(c.answers(X))
+    return new_sections([New(X.name(i), partial(X.__getitem__, i), answer) for i, answer in answers])
 
-    def gap(self, X: Any = None, y: Any = None, seed: int = 0) -> dict[str, dict[str, float]]:
-        """Every gap metric (`cmm_nb.gap.measures.gap_report`) 'before' and 'after' the learned map.
 
-        Of the support images and prototypes, or of other images X (with labels y, if known)."""
+def _size(c: _Reporting) -> str:
+    return f"{len(c.classes_)} classes, {len(c.support_)} pictures"
+
+# %% ../../nbs/use/67_classifier.ipynb #0cf1ce4a
+class _Showing(_Reporting):
+    "Pages for a browser."
+
+    def show(self, path: str | os.PathLike, X: Any = None, force: bool = False) -> Path:
+        """Write a page for a browser: what was held out and got wrong, what it is unsure of, labels that look wrong,
+        doubles, classes, are the percentages right; and, with X (a folder or paths), these pictures by their answers.
+        Returns the path.
+
+        `ValueError` for a classifier of features, and where the page cannot be written."""
         check_is_fitted(self, "fitted_")
-        rows, number = self.support_, None if self.multilabel else self.support_class_
-        if X is not None:
-            X, y = sort_input(X, y, labelled=_has_folders(X))
-            rows, number = self._rows(X), None if y is None else class_numbers(y, self.classes_)
-        return gap_before_after(self.fitted_, rows, self.prototypes_, number, seed)
+        need(self.sources_, "A page shows pictures: this classifier was fitted on features.")
+        need(not self.multilabel, "A page shows one label a picture: ask report and answers about several.")
+        asked, name = self._answered(), self.encoder_.name
+        facts = [f"Encoder {name}, method {self.method}; seed {self.random_state}."]
+        facts += [TOY] if name == "embedded" else []
+        parts = [summary_section(self.findings(), facts), *_new_sections(self, X)]
+        parts += [mistakes_section(asked), unsure_section(asked), labels_section(asked)]
+        parts += [
+            doubles_section(doubles(l2norm(self.support_), self.support_class_), partial(_support_tile, self))
+        ]
+        parts += [section("The classes, the worst first", "Held out in turn.", class_table(asked))]
+        about = "The pictures it learned from and the texts of their classes: rest on a dot, move the slider."
+        parts += [reliability_section(asked), section("The space", about, self.explore(500).framed())]
+        return write_page(path, _size(self), parts, force)
 
     def explore(self, most: int = 2000) -> Explorer:
         "A page to look around in: the support images and the texts, before and after the learned map."
         check_is_fitted(self, "fitted_")
-        need(
-            not self.multilabel,
-            "The explorer shows one label a picture: ask report and answers about several.",
-        )
-        names = [str(label) for label in self.classes_]
-        files = self.sources_ or None
-        thumbnails = [partial(open_image, name) for name in files] if files else None
+        one_label = "The explorer shows one label a picture: ask report and answers about several."
+        need(not self.multilabel, one_label)
+        names, files = [str(label) for label in self.classes_], self.sources_ or None
         return explore(
             self.support_,
             self.prototypes_,
             self.support_class_,
             names,
             maps={self.method: self.fitted_.embed(self.support_)},
-            title=f"{len(names)} classes, {len(self.support_)} pictures",
-            thumbnails=thumbnails,
+            title=_size(self),
+            thumbnails=[partial(open_image, name) for name in files] if files else None,
             files=files,
             most=most,
         )
 
-    def report(self, X: Any = None, y: Any = None) -> list[dict[str, Any]]:
-        """Per class, the one with most to gain first: label, images, held_out (how many were judged), right (share
-        of them), confused_with (most frequent wrong answer). With `multilabel`: see `label_report`. Of the support
-        images, held out in turn; or of other images X with labels y (or a folder of class folders)."""
-        check_is_fitted(self, "fitted_")
-        if X is not None:
-            return self._report_of(*self._read(X, y))
-        if self.multilabel:
-            p, judged = self._judged()
-            return label_report(self.classes_, p, self.support_class_.astype(bool), judged, self.thresholds_)
-        return class_report(self.classes_, self.support_class_, self.held_)
+# %% ../../nbs/use/67_classifier.ipynb #81c27b01
+# parameters of another kind
+_NOT_IN_FILE = ("encoder", "pretrained", "class_names", "cache", "device", "progress")
 
-    def _report_of(self, X: Any, y: Any) -> list[dict[str, Any]]:
-        if self.multilabel:
-            has = known_labels(y, len(y), self.classes_)
-            return label_report(
-                self.classes_, self.predict_proba(X), has, np.ones_like(has), self.thresholds_
-            )
-        held = dict(row=np.arange(len(y)), answer=self.logits(X).argmax(1))
-        return class_report(self.classes_, class_numbers(y, self.classes_), held)
 
-    # Sharing
+def _header(c: _Fitting) -> dict[str, Any]:
+    "Everything about a fitted classifier that is not an array."
+    params = {name: v for name, v in c.get_params(deep=False).items() if name not in _NOT_IN_FILE}
+    return dict(
+        params=params,
+        encoder=encoder_card(c.encoder_),
+        classes=c.classes_.tolist(),
+        kind=None if c.classes_.dtype.kind == "O" else c.classes_.dtype.str,
+        names=names_of(c.classes_, c.class_names),
+        templates=c.templates_,
+        temperature=c.temperature_,
+        unit=c.unit_,
+        sources=c.sources_,
+        has_text=c.text_ is not None,
+        columns=getattr(c, "feature_names_in_", np.zeros(0)).tolist(),
+        **fitted_header(c.fitted_),
+    )
 
-    def card(
-        self,
-        path: str | os.PathLike | None = None,
-        file: str | os.PathLike = "classifier.cmm",
-        license: str | None = None,
-        pictures: bool = False,
-        force: bool = False,
-    ) -> str:
-        """A model card in Markdown (`cmm_nb.use.card`): classes, how often it was right while held out, limits. With
-        `path` it is written there too; `ValueError` where that cannot be.
 
-        `file`: where the classifier is saved, of which the name is said but no folder. `pictures`: with one small
-        picture of each class in it."""
-        check_is_fitted(self, "fitted_")
-        load = f"CMMClassifier.load({os.path.basename(file)!r})"
-        text = self._card_text(_header(self), load, license, pictures)
-        if path is not None:
-            write_card(path, text, force)
-        return text
+def _tensors(c: _Fitting) -> dict[str, np.ndarray]:
+    held = {f"held.{name}": v for name, v in (c.held_ or {}).items()}
+    kept = dict(support=c.support_, support_class=c.support_class_, prototypes=c.prototypes_)
+    if c.multilabel:
+        kept |= dict(thresholds=c.thresholds_)
+    return fitted_state(c.fitted_) | held | kept
 
-    def _card_text(self, header: Mapping, load: str, license: str | None, pictures: bool) -> str:
-        need(not self.multilabel, "A card tells of one label a picture: ask report about several.")
-        facts: dict[str, Any] = dict(license=license, identity=id_of(header, _tensors(self)))
-        if self.held_:
-            right = self.held_["answer"] == self.support_class_[self.held_["row"]]
-            facts["error"] = calibration_error(self.held_["sure"], right)
-        return card_text(header, self.report(), load, examples=self._examples(pictures), **facts)
+# %% ../../nbs/use/67_classifier.ipynb #1650f01e
+def _params(header: Mapping) -> dict[str, Any]:
+    "The parameters with which a file's classifier is made."
+    params = header["params"] | dict(class_names=dict(zip(header["classes"], header["names"])))
+    card = header["encoder"]
+    if card:
+        params |= dict(encoder=card["name"], pretrained=card["pretrained"])
+        if card["name"] == "embedded":
+            params["pretrained"] = None
+    return params
 
-    def _examples(self, pictures: bool) -> dict[Any, str]:
-        "By label, the name of the file of one support picture in Markdown, and if wanted the picture."
-        if not self.sources_:
-            return {}
-        labels, rows = self.classes_.tolist(), np.unique(self.support_class_, return_index=True)[1].tolist()
-        found = {}
-        for label, source in zip(labels, (self.sources_[row] for row in rows)):
-            small = f"{thumbnail(partial(open_image, source), 64)} " if pictures else ""
-            found[label] = small + markdown_text(os.path.basename(source))
-        return found
 
-    def push_to_hub(
-        self,
-        repo_id: str,
-        private: bool = True,
-        license: str | None = None,
-        pictures: bool = False,
-        api: Any = None,
-    ) -> str:
-        """Put the classifier and its card into a repository of the Hugging Face hub; returns its address.
+def _learned(header: Mapping, tensors: Mapping[str, np.ndarray], device: str) -> dict[str, Any]:
+    "The attributes that `fit` would have set, but for the encoder."
+    width = tensors["support"].shape[1]
+    own = {"feature_names_in_": np.array(header["columns"], dtype=object)} if header["columns"] else {}
+    own |= {"thresholds_": tensors["thresholds"]} if "thresholds" in tensors else {}
+    return own | dict(
+        classes_=np.array(header["classes"], dtype=header["kind"] or object),
+        templates_=header["templates"],
+        temperature_=header["temperature"],
+        unit_=header["unit"],
+        sources_=header["sources"],
+        n_features_in_=width,
+        fitted_=fitted_from(header, tensors, width, device),
+        held_=arrays_of(tensors, "held") or None,
+        support_=tensors["support"],
+        support_class_=tensors["support_class"],
+        prototypes_=tensors["prototypes"],
+        pool_=None,  # a pool may be large: what was learned from it is kept, not its rows
+        text_=tensors["prototypes"] if header["has_text"] else None,
+    )
 
-        Pictures stay here (but for `pictures=True`, see `card`), and so do the names of folders. `api`: an `HfApi`,
-        e.g. with a token. `ValueError` as from `cmm_nb.use.card.upload`."""
-        check_is_fitted(self, "fitted_")
-        header = without_folders(_header(self))
-        text = self._card_text(header, f"CMMClassifier.from_hub({repo_id!r})", license, pictures)
-        write = partial(write_model, header=header, tensors=_tensors(self))
-        return upload(repo_id, write, text, private, api)
-
-    @classmethod
-    def from_hub(
-        cls,
-        repo_id: str,
-        revision: str | None = None,
-        encoder: str | Encoder | None = None,
-        pretrained: str | None = None,
-        device: str = "cpu",
-        api: Any = None,
-    ) -> "CMMClassifier":
-        "The classifier in a repository of the hub: one safetensors file is fetched, and read as `load` does."
-        return cls.load(download(repo_id, revision, api), encoder, pretrained, device)
-
-    # Keeping
+# %% ../../nbs/use/67_classifier.ipynb #a808d041
+class _Keeping(_Showing):
+    "Files."
 
     def save(self, path: str | os.PathLike) -> Path:
         "Write to one safetensors file, whole or not at all; `ValueError` where the folder or the method forbids it."
@@ -861,8 +857,98 @@ class CMMClassifier(ClassifierMixin, BaseEstimator):
         header, tensors = read_model(path)
         check_classifier(header, tensors, path)
         with reading(path, "fit and save it again"):
-            classifier = cls(**_params(header), device=device)
+            classifier: Any = cls(**_params(header), device=device)
             classifier.__dict__.update(_learned(header, tensors, device))
         check_answer(classifier.fitted_, classifier.support_[:2], len(classifier.classes_), path)
         classifier.encoder_ = same_encoder(header["encoder"], encoder, pretrained, device, path)
         return classifier
+
+# %% ../../nbs/use/67_classifier.ipynb #ead1e8f9
+def _examples(c: _Keeping, pictures: bool) -> dict[Any, str]:
+    "By label, the name of the file of one support picture in Markdown, and if wanted the picture."
+    if not c.sources_:
+        return {}
+    labels, rows = c.classes_.tolist(), np.unique(c.support_class_, return_index=True)[1].tolist()
+    found = {}
+    for label, source in zip(labels, (c.sources_[row] for row in rows)):
+        small = f"{thumbnail(partial(open_image, source), 64)} " if pictures else ""
+        found[label] = small + markdown_text(os.path.basename(source))
+    return found
+
+
+def _card_text(c: _Keeping, header: Mapping, load: str, license: str | None, pictures: bool) -> str:
+    "The card of a classifier that `load` loads, from the header of its file."
+    need(not c.multilabel, "A card tells of one label a picture: ask report about several.")
+    facts: dict[str, Any] = dict(license=license, identity=id_of(header, _tensors(c)))
+    if c.held_:
+        right = c.held_["answer"] == c.support_class_[c.held_["row"]]
+        facts["error"] = calibration_error(c.held_["sure"], right)
+    return card_text(header, c.report(), load, examples=_examples(c, pictures), **facts)
+
+# %% ../../nbs/use/67_classifier.ipynb #30bf94dc
+class _Describing(_Keeping):
+    "Model cards."
+
+    def card(
+        self,
+        path: str | os.PathLike | None = None,
+        file: str | os.PathLike = "classifier.cmm",
+        license: str | None = None,
+        pictures: bool = False,
+        force: bool = False,
+    ) -> str:
+        """A model card in Markdown (`cmm_nb.use.card`): classes, how often it was right while held out, limits. With
+        `path` it is written there too; `ValueError` where that cannot be.
+
+        `file`: where the classifier is saved, of which the name is said but no folder. `pictures`: with one small
+        picture of each class in it."""
+        check_is_fitted(self, "fitted_")
+        load = f"CMMClassifier.load({os.path.basename(file)!r})"
+        text = _card_text(self, _header(self), load, license, pictures)
+        if path is not None:
+            write_card(path, text, force)
+        return text
+
+# %% ../../nbs/use/67_classifier.ipynb #d735b719
+class CMMClassifier(_Describing):
+    """A few-shot image classifier on CLIP features, in the manner of scikit-learn.
+
+    Pictures or features in, labels and calibrated probabilities out.
+
+    `encoder`, `pretrained`: 'embedded', or an open_clip model and its tag or local weights (or an `Encoder`).
+    `method`, `settings`: one of `METHODS` and what it takes. `templates`: a set's name, a sentence with {}, a list,
+    or a .txt file. `class_names`: words for the labels. `logit_scale`: default the encoder's, 100 for features.
+    `calibrate`: fit the temperature and keep scores on held-out support images. `false_alarm`: share of known
+    pictures that may be called unknown. `cache`: folder for features. `multilabel`: a picture may have several labels
+    or none, each with a probability of its own; y is a list of labels for each, or a table (n, C) of 0 and 1."""
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        private: bool = True,
+        license: str | None = None,
+        pictures: bool = False,
+        api: Any = None,
+    ) -> str:
+        """Put the classifier and its card into a repository of the Hugging Face hub; returns its address.
+
+        Pictures stay here (but for `pictures=True`, see `card`), and so do the names of folders. `api`: an `HfApi`,
+        e.g. with a token. `ValueError` as from `cmm_nb.use.card.upload`."""
+        check_is_fitted(self, "fitted_")
+        header = without_folders(_header(self))
+        text = _card_text(self, header, f"CMMClassifier.from_hub({repo_id!r})", license, pictures)
+        write = partial(write_model, header=header, tensors=_tensors(self))
+        return upload(repo_id, write, text, private, api)
+
+    @classmethod
+    def from_hub(
+        cls,
+        repo_id: str,
+        revision: str | None = None,
+        encoder: str | Encoder | None = None,
+        pretrained: str | None = None,
+        device: str = "cpu",
+        api: Any = None,
+    ) -> "CMMClassifier":
+        "The classifier in a repository of the hub: one safetensors file is fetched, and read as `load` does."
+        return cls.load(download(repo_id, revision, api), encoder, pretrained, device)

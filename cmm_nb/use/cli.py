@@ -314,6 +314,10 @@ _FIT_ARGUMENTS = (
     _QUICK_GELU,
     arg("--method", "a method of the package (default: cmm)", default="cmm"),
     arg("--unlabelled", "pictures without labels to learn from too: a folder", metavar="FOLDER"),
+)
+
+# %% ../../nbs/use/73_cli.ipynb #3d5bd1b3
+_FIT_OPTIONS = (
     arg(
         "--templates",
         "a set's name, a sentence with {}, or a .txt file with one per line (default: photo)",
@@ -351,10 +355,23 @@ def _may_write_card(args) -> None:
     from cmm_nb.use.card import is_card
 
     need(not args.multilabel, "A card tells of one label a picture: leave --card out with --multilabel.")
-
     may_write(args.card, is_card, args.force)
-    same = os.path.realpath(args.card) == os.path.realpath(args.output)
-    need(not same, f"{args.card} is to be the classifier's file: give the card another name.")
+
+
+def _check_page(args) -> None:
+    "`ValueError` for a page (`--html`) that cannot be written; asked before anything is read."
+    if args.html:
+        several = getattr(args, "multilabel", False)
+        need(not several, "A page shows one label a picture: leave --html out with --multilabel.")
+        may_write(args.html, is_page, args.force)
+
+
+def _apart(*files: str | None) -> None:
+    "`ValueError` where two of the files to write are one; None for one that nobody asked for."
+    taken: set[str] = set()
+    for file in filter(None, files):
+        need(os.path.realpath(file) not in taken, f"{file} is named for two things: choose another name.")
+        taken.add(os.path.realpath(file))
 
 # %% ../../nbs/use/73_cli.ipynb #8b38bc3b
 def _labelled(args) -> tuple[Any, Any]:
@@ -366,33 +383,38 @@ def _labelled(args) -> tuple[Any, Any]:
     return from_label_studio(args.labels, args.folder, args.multilabel)
 
 
-@command("fit", "fit a classifier to a folder of class folders and save it", *_FIT_ARGUMENTS)
-def fit(args) -> None:
-    "Fit, save, and say how sure one can be of it."
+def _unfitted(args) -> Any:
+    "The classifier that is to be fitted."
     from cmm_nb.use.classifier import CMMClassifier
-    from cmm_nb.use.model_file import is_classifier
 
-    output = may_write(args.output, is_classifier, args.force)
-    _check_page(args)
-    _may_write_card(args)
-    names = _read_names(args.names)
-    encoder = with_activation(args.encoder, args.quick_gelu)
-    clf = CMMClassifier(
-        encoder=encoder,
+    return CMMClassifier(
+        encoder=with_activation(args.encoder, args.quick_gelu),
         pretrained=args.pretrained,
         method=args.method,
         settings=dict(map(parse_setting, args.setting)) or None,
         templates=args.templates,
-        class_names=names,
+        class_names=_read_names(args.names),
         false_alarm=args.false_alarm,
         multilabel=args.multilabel,
         device=args.device,
         progress=not args.quiet,
     )
+
+# %% ../../nbs/use/73_cli.ipynb #ebf7b473
+@command("fit", "fit a classifier to a folder of class folders and save it", *_FIT_ARGUMENTS, *_FIT_OPTIONS)
+def fit(args) -> None:
+    "Fit, save, and say how sure one can be of it."
+    from cmm_nb.use.model_file import is_classifier
+
+    output = may_write(args.output, is_classifier, args.force)
+    _check_page(args)
+    _may_write_card(args)
+    _apart(args.output, args.html, args.card)
+    clf = _unfitted(args)
     X, y = _labelled(args)
     clf.fit(X, y, unlabelled=args.unlabelled).save(output)
     size = f"{len(clf.support_)} pictures, {len(clf.classes_)} classes"
-    print(f"{size}, encoder {encoder}, method {args.method}: {args.output}")
+    print(f"{size}, encoder {clf.encoder}, method {args.method}: {args.output}")
     if args.unlabelled:
         believed = clf.fitted_.info.get("pool_weight", 1) > 0
         use = "learned from" if believed else "looked at, but they would not have helped"
@@ -403,20 +425,6 @@ def fit(args) -> None:
     _end(clf, args)
 
 # %% ../../nbs/use/73_cli.ipynb #5f1fbf24
-def _check_page(args) -> None:
-    "`ValueError` for a page (`--html`) that cannot be written; asked before anything is read."
-    if args.html:
-        several = getattr(args, "multilabel", False)
-        need(not several, "A page shows one label a picture: leave --html out with --multilabel.")
-        may_write(args.html, is_page, args.force)
-        others = [getattr(args, name, None) for name in ("output", "csv", "card")]
-        taken = {os.path.realpath(other) for other in others if other}
-        need(
-            os.path.realpath(args.html) not in taken,
-            f"{args.html} is named for two things: name another page.",
-        )
-
-
 def _end(clf, args) -> None:
     "What fitting ends with: three lines, and the page or the offer of it."
     print(*clf.findings(), sep="\n")
@@ -448,7 +456,7 @@ def _asked(paths: Sequence[str]) -> list[Path]:
     need(files, f"There is no picture in {', '.join(map(str, paths))}.")
     return list(dict.fromkeys(files))
 
-
+# %% ../../nbs/use/73_cli.ipynb #d1b39013
 def _or_fault(make: Callable[[Any], Any], file) -> Any:
     "What `make(file)` gives, or what is wrong with the file in words."
     try:
@@ -518,7 +526,7 @@ def _table_rows(file: Path, columns: Sequence[str]) -> tuple[list[list[str]], bo
             )
     return rows, len(whole) < len(content)
 
-
+# %% ../../nbs/use/73_cli.ipynb #85e01c16
 def _is_answers(file: Path) -> bool:
     "Does the file begin as our tables of answers do, or is it empty?"
     with open(file, "rb") as content:
@@ -566,7 +574,7 @@ def _only_writer(file: Path) -> Iterator[None]:
     except Timeout:
         raise ValueError(f"Another cmm is writing to {file}: wait for it, or choose another file.") from None
 
-
+# %% ../../nbs/use/73_cli.ipynb #6d3e892a
 def predict_csv(
     clf, files: Sequence, out, model: str = "", top: int = 3, progress: bool = False, force: bool = False
 ) -> int:
@@ -748,7 +756,7 @@ def _loaded(args) -> Any:
     encoder = _encoder_of(args.model, args.encoder, args.quick_gelu)
     return CMMClassifier.load(args.model, encoder, args.pretrained, args.device)
 
-
+# %% ../../nbs/use/73_cli.ipynb #9dcb8cdc
 @command(
     "predict",
     "classify pictures with a saved classifier",
@@ -797,7 +805,7 @@ def _tell(files: Sequence, readable: Sequence) -> None:
     if bad := len(files) - len(readable):
         raise RuntimeError(f"{bad} of {len(files)} pictures could not be read and were left out.")
 
-
+# %% ../../nbs/use/73_cli.ipynb #dd25edcc
 @command(
     "suggest",
     "name the pictures to label next for a saved classifier",
@@ -840,6 +848,7 @@ def export(args) -> None:
     "Write the file after its answers were compared with ours, and say what it reads."
     from cmm_nb.use.onnx_file import reader_program
 
+    _apart(args.onnx, args.program)
     ours = (args.onnx, b'"cmm_nb"'), (args.program, b"onnxruntime.InferenceSession")
     for out, mark in ours:
         if out:
@@ -872,6 +881,41 @@ def show(args) -> None:
     _tell(files, readable)
 
 # %% ../../nbs/use/73_cli.ipynb #5a1a3ffe
+def _judged(clf, files: Sequence, labels: Sequence) -> list[tuple[int, Any]]:
+    "(class number of its label, answer) for each picture that can be read; what is wrong with the others is said."
+    from cmm_nb.use.inputs import class_numbers
+
+    label_of = dict(zip(files, class_numbers(labels, clf.classes_)))
+    found = list(predictions(clf, files, 1))
+    _print_all([pair for pair in found if isinstance(pair[1], str)], _print_answer)
+    return [(label_of[file], answer.label) for file, answer in found if not isinstance(answer, str)]
+
+
+def _record(classes, judged: Sequence[tuple[int, Any]]) -> dict[str, Any]:
+    "How many were judged and how many were right, with an interval, and a row for each class."
+    import numpy as np
+
+    from cmm_nb.use.explain import class_report
+    from cmm_nb.use.inputs import class_numbers
+    from cmm_nb.use.show import wilson
+
+    number, answers = np.array([label for label, _ in judged]), [answer for _, answer in judged]
+    held, n = dict(row=np.arange(len(judged)), answer=class_numbers(answers, classes)), len(judged)
+    right = int((held["answer"] == number).sum())
+    low, high = wilson(right, n)
+    report = class_report(classes, number, held)
+    return dict(pictures=n, accuracy=right / n, low=low, high=high, classes=report)
+
+# %% ../../nbs/use/73_cli.ipynb #5fdd47c4
+def _print_record(record: dict[str, Any]) -> None:
+    "Accuracy with its interval, and what the pictures of each class were taken for."
+    between = f"95 %: {record['low']:.1%} to {record['high']:.1%}"
+    print(f"{record['accuracy']:.1%} of {record['pictures']} pictures were recognised ({between})")
+    for row in filter(lambda row: row["held_out"], record["classes"]):
+        other = f", most often taken for {row['confused_with']}" if row["confused_with"] else ""
+        print(f"  {row['label']}: {row['right']:.0%} of {row['held_out']}{other}")
+
+
 def _print_labels(report: list[dict]) -> None:
     "Average precision, precision and recall of each label, as they are in `label_report`."
     from cmm_nb.model.multilabel import mean_precision_of
@@ -883,7 +927,7 @@ def _print_labels(report: list[dict]) -> None:
         found = f"average precision {row['average_precision']:.0%}, {precision}, recall {row['recall']:.0%}"
         print(f"  {row['label']}: {found} (of {row['held_out']})")
 
-
+# %% ../../nbs/use/73_cli.ipynb #eec554f3
 @command(
     "evaluate",
     "how a saved classifier answers labelled pictures: a folder of class folders",
@@ -894,14 +938,9 @@ def _print_labels(report: list[dict]) -> None:
 )
 def evaluate(args) -> None:
     "Print accuracy with its interval, the classes from the worst, and what they were taken for; name unreadable files."
-    import numpy as np
-
-    from cmm_nb.use.explain import class_report
-    from cmm_nb.use.inputs import class_folders, class_numbers
-    from cmm_nb.use.show import wilson
+    from cmm_nb.use.inputs import class_folders
 
     clf = _loaded(args)
-
     pictures, labels = class_folders(args.folder)
     known = {os.path.realpath(source) for source in clf.sources_}
     learned = sum(os.path.realpath(file) in known for file in pictures.items)
@@ -913,28 +952,13 @@ def evaluate(args) -> None:
         report = clf.report(args.folder)
         print(json.dumps(report, indent=1)) if args.json else _print_labels(report)
         return
-    label_of = dict(zip(pictures.items, class_numbers(np.asarray(labels), clf.classes_)))
-    found = list(predictions(clf, pictures.items, 1))
-    _print_all([pair for pair in found if isinstance(pair[1], str)], _print_answer)
-    judged = [(label_of[file], answer.label) for file, answer in found if not isinstance(answer, str)]
+    judged = _judged(clf, pictures.items, labels)
     need(judged, f"No picture in {args.folder} can be read.")
-    number = np.array([label for label, _ in judged])
-    answers = class_numbers(np.array([answer for _, answer in judged]), clf.classes_)
-    right, n = int((answers == number).sum()), len(number)
-    low, high = wilson(right, n)
-    held = dict(row=np.arange(n), answer=answers)
-    report = class_report(clf.classes_, number, held)
-    if args.json:
-        said = dict(pictures=n, accuracy=right / n, low=low, high=high, classes=report)
-        print(json.dumps(said, indent=1, default=str))
-        return _tell(pictures.items, judged)
-    print(f"{right / n:.1%} of {n} pictures were recognised (95 %: {low:.1%} to {high:.1%})")
-    for row in filter(lambda row: row["held_out"], report):
-        other = f", most often taken for {row['confused_with']}" if row["confused_with"] else ""
-        print(f"  {row['label']}: {row['right']:.0%} of {row['held_out']}{other}")
+    record = _record(clf.classes_, judged)
+    print(json.dumps(record, indent=1, default=str)) if args.json else _print_record(record)
     _tell(pictures.items, judged)
 
-
+# %% ../../nbs/use/73_cli.ipynb #72e25a78
 @command(
     "add",
     "add labelled pictures to a saved classifier, of known or of new classes",
@@ -998,7 +1022,7 @@ def _gap_of_classifier(file: Path, args) -> _Gaps:
     what = f"{file}: {len(clf.support_)} support images, {len(clf.classes_)} classes, {clf.method}"
     return what, clf.gap(seed=args.seed), clf.explore
 
-
+# %% ../../nbs/use/73_cli.ipynb #43124084
 def _gap_of_pack(file: Path, args) -> _Gaps:
     from cmm_nb.clip.packs import load_pack
     from cmm_nb.gap.explore import explore_pack
@@ -1353,7 +1377,7 @@ def _plain_words() -> Iterator[None]:
         warnings.showwarning = lambda message, *about: print(f"cmm: {message}", file=sys.stderr)
         yield
 
-
+# %% ../../nbs/use/73_cli.ipynb #3071fe4e
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `cmm`; returns the exit code.
 
