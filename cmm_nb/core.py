@@ -329,11 +329,16 @@ def yaml_text(text: Any) -> str:
 
 # %% ../nbs/00_core.ipynb #78ef5ab7
 def pick_device(device: str = "auto") -> str:
-    "`cpu`, `cuda`, `cuda:1`, `mps` ... as given; `auto`: a GPU if there is one. `ValueError` for one that is absent."
+    """`cpu`, `cuda`, `cuda:1`, `mps` ... as given; `auto`: a GPU if there is one. `ValueError` for one that is absent.
+
+    Of a GPU's memory this process may take the share in the environment variable CMM_GPU_SHARE, where it is set."""
     import torch
 
     if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    share = os.environ.get("CMM_GPU_SHARE")
+    if share and device.startswith("cuda"):
+        torch.cuda.set_per_process_memory_fraction(float(share), device)
     try:
         torch.empty(1, device=device)
     except Exception as error:

@@ -45,7 +45,10 @@ class Page:
     @property
     def minutes(self) -> float:
         "Reading time: as the notebook says, else by the words and by the lines of code that are shown."
-        said = re.search(r"Time: about (\d+) minutes", self.cells[0][1])
+        head = "\n".join(
+            text for _, text in self.cells[:2]
+        )  # a study's second cell, which runs hide, says it
+        said = re.search(r"Time: about (\d+) minutes", head)
         if said:
             return int(said[1])
         words = sum(len(text.split()) for kind, text in self.cells if kind == "markdown")

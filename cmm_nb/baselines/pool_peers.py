@@ -77,10 +77,10 @@ def _fine(task: Task) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 _TEMPER = 0.5  # of the zero-shot logits, as a prior
 
 
-def _rounded(S: Tensor) -> Tensor:
-    "S (d, d), half of it replaced by its mean variance in every direction."
-    mean = S.diagonal().mean().clamp_min(1e-9)
-    return 0.5 * S + 0.5 * mean * torch.eye(len(S), dtype=S.dtype, device=S.device)
+def _rounded(spread: Tensor) -> Tensor:
+    "A covariance (d, d), half of it replaced by its mean variance in every direction."
+    mean = spread.diagonal().mean().clamp_min(1e-9)
+    return 0.5 * spread + 0.5 * mean * torch.eye(len(spread), dtype=spread.dtype, device=spread.device)
 
 
 @pool_method(
@@ -99,8 +99,8 @@ def build_em(task: Task) -> State:
     for _ in range(10):
         sizes = q.sum(0) + Y.sum(0)
         mu = (q.mT @ U + Y.mT @ X) / sizes[:, None]
-        S = (squares - mu.mT @ (sizes[:, None] * mu)) / (len(U) + len(X))
-        lines = gaussians(mu, torch.linalg.inv(_rounded(S)))
+        spread = (squares - mu.mT @ (sizes[:, None] * mu)) / (len(U) + len(X))
+        lines = gaussians(mu, torch.linalg.inv(_rounded(spread)))
         q = (prior + lines(U)).softmax(1)
     T = lines.H / task.logit_scale + _TEMPER * task.T0.to(lines.H)
     return dict(T=T.to(task.X), offset=lines.c.to(task.X))

@@ -207,6 +207,14 @@ def _gpus() -> list[str]:
     return sorted(path.name[6:] for path in Path("/dev").glob("nvidia[0-9]*"))
 
 
+def _places(workers: int, gpus: Sequence[str]) -> list[dict[str, str]]:
+    "Environments for so many runs at a time: a GPU dealt in turn and an even share of its memory; empty without GPUs."
+    if not gpus:
+        return [{} for _ in range(workers)]
+    dealt = [gpus[i % len(gpus)] for i in range(workers)]
+    return [dict(CUDA_VISIBLE_DEVICES=gpu, CMM_GPU_SHARE=f"{1 / dealt.count(gpu):.3f}") for gpu in dealt]
+
+
 @contextmanager
 def environment(values: dict[str, str]) -> Iterator[None]:
     "Inside: environment variables with these values; behind it they are what they were."
@@ -251,12 +259,12 @@ def _no_main() -> Iterator[None]:
 # %% ../../nbs/runs/55_workers.ipynb #09933be4
 @dataclass
 class _Run:
-    "A run on its way: what runs, where, and by which process on which GPU."
+    "A run on its way: what runs, where, and by which process in which of the `_places`."
 
     job: Job
     out: Path
     process: Any
-    gpu: str | None
+    place: dict[str, str]
 
 
 def _start(context, job: Job, out: Path, env: dict[str, str], fork: bool) -> tuple[Any, Any]:
@@ -308,22 +316,21 @@ def on_processes(jobs: Sequence[tuple[Job, Path]], workers: int, fork: bool | No
     if fork:
         context.set_forkserver_preload(_warm([job for job, _ in jobs]))
     threads = dict.fromkeys(_THREADS, str(max(1, _cores() // workers)))
-    free, waiting = _gpus(), iter(jobs)
+    free, waiting = _places(workers, _gpus()), iter(jobs)
     running: dict[Any, _Run] = {}
     with environment(threads):  # the server reads them when it imports torch
         try:
             while True:
                 for job, out in itertools.islice(waiting, workers - len(running)):
-                    gpu = free.pop(0) if free else None
-                    env = threads | (dict(CUDA_VISIBLE_DEVICES=gpu) if gpu else {})
-                    pipe, process = _start(context, job, out, env, fork)
-                    running[pipe] = _Run(job, out, process, gpu)
+                    place = free.pop(0)
+                    pipe, process = _start(context, job, out, threads | place, fork)
+                    running[pipe] = _Run(job, out, process, place)
                 if not running:
                     return
                 for pipe in connection.wait(list(running)):
                     outcome = _outcome(pipe, running[pipe].process)
                     run = running.pop(pipe)
-                    free += [run.gpu] if run.gpu else []
+                    free.append(run.place)
                     yield run.job, run.out, outcome
         finally:
             for run in running.values():

@@ -90,7 +90,7 @@ def _made(header: Mapping[str, Any], counts: Sequence[int]) -> dict[str, Any]:
         web=encoder.get("name") not in (None, "embedded"),
     )
 
-
+# %% ../../nbs/use/66_card.ipynb #6faa315b
 def _measured(header: Mapping[str, Any], report: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     "The facts about what was measured, and what nobody knows."
     (right, n), rate = right_of(report), header["params"]["false_alarm"]
@@ -166,7 +166,7 @@ def _hub(repo_id: str, api: Any) -> Iterator[Any]:
         way_out = "check the network, the repository's name and your token (hf auth login)"
         raise ValueError(f"{repo_id} cannot be reached ({type(error).__name__}): {way_out}.") from error
 
-
+# %% ../../nbs/use/66_card.ipynb #513bd382
 def upload(
     repo_id: str, write: Callable[[Path], Any], card: str, private: bool = True, api: Any = None
 ) -> str:

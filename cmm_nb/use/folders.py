@@ -64,7 +64,7 @@ def _copy(source: str, target: Path) -> None:
 
 _PUT: dict[str, Callable] = {"": _copy, "hard": os.link, "symbolic": os.symlink}
 
-
+# %% ../../nbs/use/69_folders.ipynb #83795ec5
 def _targets(folder: Path, name: str) -> Iterator[Path]:
     "`name` in a folder, then name-2, name-3 and so on."
     yield folder / name
@@ -118,7 +118,7 @@ def _rows(table: Path) -> list[list[str]]:
             tmp.write_text(csv_text(rows), encoding="utf-8", newline="")
     return rows[1:]
 
-
+# %% ../../nbs/use/69_folders.ipynb #c8d648b1
 def may_sort(out: Any, read: Iterable = (), force: bool = False, model: str = "") -> Path:
     """`out` as a `Path` to sort pictures into: new, empty, or sorted into before by this `model`; `force`: any.
 
@@ -161,7 +161,7 @@ def unsorted(out: Any, pictures: Iterable, model: str = "") -> list:
     done = _sorted_before(Path(out), model)
     return [picture for picture in pictures if not (os.path.isfile(picture) and _stamp(picture) in done)]
 
-
+# %% ../../nbs/use/69_folders.ipynb #766acbbb
 def sort_pictures(
     out: Any,
     found: Iterable[tuple[Any, Any]],

@@ -27,6 +27,20 @@ from ..data.files import check_names, file_hashes, open_image, read_table, scan,
 from ..data.images import ImageSet, pixel_hash
 from ..data.splits import row_keys
 
+# %% ../../nbs/use/61_inputs.ipynb #613e1650
+def _is_path(item: Any) -> bool:
+    return isinstance(item, (str, os.PathLike))
+
+
+def _shorter_side(item: Any) -> int:
+    "Of a picture, in pixels, without decoding it; 0 for one that cannot be opened."
+    from PIL import Image
+
+    try:
+        return min((Image.open(item) if _is_path(item) else item).size)
+    except Exception:
+        return 0
+
 # %% ../../nbs/use/61_inputs.ipynb #98857e6c
 class Pictures(Sequence):
     """Paths or PIL images as a sequence of upright RGB images, decoded when asked for.
@@ -39,11 +53,8 @@ class Pictures(Sequence):
     def __len__(self) -> int:
         return len(self.items)
 
-    def _is_file(self, i: int) -> bool:
-        return isinstance(self.items[i], (str, os.PathLike))
-
     def name(self, i: int) -> str:
-        return str(self.items[i]) if self._is_file(i) else f"picture {i}"
+        return str(self.items[i]) if _is_path(self.items[i]) else f"picture {i}"
 
     @property
     def paths(self) -> list[str]:
@@ -51,20 +62,14 @@ class Pictures(Sequence):
 
     def __getitem__(self, i):
         item = self.items[i]
-        if self._is_file(i):
+        if _is_path(item):
             return open_image(item)
         need(hasattr(item, "getexif"), f"Picture {i} is a {type(item).__name__}: give paths or PIL images.")
         return to_rgb(item)
 
     def shorter_side(self, i: int) -> int:
-        "In pixels, without decoding the picture; 0 for one that cannot be opened."
-        from PIL import Image
-
-        try:
-            opened = Image.open(self.items[i]) if self._is_file(i) else self.items[i]
-            return min(opened.size)
-        except Exception:
-            return 0
+        "In pixels, see `_shorter_side`."
+        return _shorter_side(self.items[i])
 
     def hashes(self) -> list[str]:
         "One hash a picture: of the file's bytes, or of the pixels; computed once."
@@ -72,8 +77,10 @@ class Pictures(Sequence):
 
     @cached_property
     def _hashes(self) -> list[str]:
-        of_files = iter(file_hashes(str(self.items[i]) for i in range(len(self)) if self._is_file(i)))
-        return [next(of_files) if self._is_file(i) else pixel_hash(self[i]) for i in range(len(self))]
+        of_files = iter(file_hashes(str(item) for item in self.items if _is_path(item)))
+        return [
+            next(of_files) if _is_path(item) else pixel_hash(self[i]) for i, item in enumerate(self.items)
+        ]
 
 # %% ../../nbs/use/61_inputs.ipynb #15f86470
 def picture_files(folder) -> list[Path]:
@@ -300,7 +307,7 @@ def _check_words(classes: np.ndarray, class_names: Any) -> list[str]:
         f"class_names has words for {name!r}, which is no class here: {_listed(classes)}" for name in lost
     ]
 
-
+# %% ../../nbs/use/61_inputs.ipynb #bcae5a71
 def _check_copies(pictures: Pictures, number: np.ndarray, classes: np.ndarray) -> list[str]:
     "A line about copies within classes; `ValueError` for one picture under two labels."
     first: dict[str, int] = {}
@@ -315,7 +322,7 @@ def _check_copies(pictures: Pictures, number: np.ndarray, classes: np.ndarray) -
         n_copies += i != j
     return [f"{n_copies} of {len(pictures)} pictures are copies of others in their class"] * (n_copies > 0)
 
-
+# %% ../../nbs/use/61_inputs.ipynb #0ed2b76c
 def data_report(
     pictures: Pictures, number: np.ndarray, classes: np.ndarray, class_names: Any = None
 ) -> list[str]:
@@ -343,7 +350,7 @@ def check_embeddings(rows: np.ndarray, text: np.ndarray | None, classes: np.ndar
         same = first.setdefault(key, label)
         need(
             same == label or not read,
-            f"The encoder reads one and the same text for the classes {same!r} and {label!r} (it reads 77 tokens): "
+            f"The encoder reads one and the same text for the classes {same!r} and {label!r} (CLIP reads 77 tokens): "
             "give shorter words, with class_names.",
         )
 

@@ -217,7 +217,7 @@ def _arrays_fault(header: Mapping, tensors: Mapping[str, np.ndarray]) -> str:
     loose = [name for name, t in tensors.items() if t.dtype.kind == "f" and not np.isfinite(t).all()]
     return f"{loose[0]} holds NaN or infinite values" if loose else ""
 
-
+# %% ../../nbs/use/62_model_file.ipynb #64cb7e63
 def check_classifier(header: Mapping, tensors: Mapping[str, np.ndarray], path: str | os.PathLike) -> None:
     "`Damaged`, naming the file, unless header and arrays are those of a whole classifier."
     checked(header, Field(dict, of=_CLASSIFIER), path, _WAY_OUT)
@@ -258,7 +258,7 @@ def _present_format(header: dict[str, Any]) -> dict[str, Any]:
         header = header | {role: _without_module(header[role]) for role in ("formula", "embedding")}
     return header
 
-
+# %% ../../nbs/use/62_model_file.ipynb #bb9832ce
 def model_id(path: str | os.PathLike) -> str:
     "Twelve digits that stand for what a classifier's file holds: equal after another fit to the same data."
     return _contents(Path(path), arrays=False)[0].get("hash", "")[:12]
@@ -324,7 +324,7 @@ def _weights_here(card: Mapping[str, str], path: str | os.PathLike) -> str:
     )
     return tag_or_file
 
-
+# %% ../../nbs/use/62_model_file.ipynb #b66e5f5e
 def same_encoder(
     card: Mapping[str, str] | None,
     encoder: str | Encoder | None = None,

@@ -37,10 +37,8 @@ class ClipFeatures(TransformerMixin, BaseEstimator):
     def transform(self, X: Any) -> np.ndarray:
         "Rows (n, d) of paths, PIL images or a folder; `ValueError` for what cannot be read or is no picture."
         pictures, _ = sort_input(X)
-        need(
-            isinstance(pictures, Pictures),
-            "ClipFeatures encodes pictures: give a folder, paths or PIL images.",
-        )
+        are_pictures = isinstance(pictures, Pictures)
+        need(are_pictures, "ClipFeatures encodes pictures: give a folder, paths or PIL images.")
         return encode_support(self._encoder(), pictures, self.cache)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:

@@ -16,6 +16,7 @@ import socket
 import sys
 import threading
 import time
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -50,13 +51,39 @@ def _refuse(unless: Any, status: int, why: str) -> None:
     if not unless:
         raise Refused(status, why)
 
-# %% ../../nbs/use/72_serve.ipynb #bd74b22e
+# %% ../../nbs/use/72_serve.ipynb #fa647d0c
 _OURS = re.compile(r"(https?://)?(localhost|127\.0\.0\.1)(:\d{1,5})?")
 _METHODS = {"/": ("GET", "HEAD"), "/predict": ("POST",)}
 
 
-class _Handler(BaseHTTPRequestHandler):
-    "One request."
+def _asked(headers: Message, command: str, target: str) -> int:
+    "How many classes are asked for, 0 for the page; `Refused` for what is not from our own page, and for no request."
+    hosts, pages = headers.get_all("Host", []), headers.get_all("Origin", [])
+    ours = all(_OURS.fullmatch(name.lower()) for name in hosts + pages)
+    _refuse(ours and len(hosts) == 1, 403, "this server answers to localhost and 127.0.0.1")
+    path, _, query = target.partition("?")
+    _refuse(path in _METHODS, 404, "there is nothing here: / is a page, POST /predict takes a picture")
+    _refuse(command in _METHODS[path], 405, f"{path} takes {' and '.join(_METHODS[path])} only")
+    if path == "/":
+        return 0
+    top = re.fullmatch("(?:top=([1-9][0-9]{0,5}))?", query)
+    _refuse(top, 400, "after ? only top=N is understood, N from 1 on")
+    return int(top[1] or 3)
+
+
+def _promised(headers: Message, most: int) -> int:
+    "How many bytes are to come, one number of at most `most`; `Refused` otherwise."
+    lengths = headers.get_all("Content-Length", [])
+    _refuse(lengths and "Transfer-Encoding" not in headers, 411, "say how much is coming: Content-Length")
+    number = re.fullmatch("0*([0-9]{1,4000})", lengths[0]) if len(lengths) == 1 else None
+    _refuse(number, 400, "Content-Length must be one number")
+    n = int(number[1])
+    _refuse(n <= most, 413, f"a picture may have {most / 1e6:g} MB: send a smaller one")
+    return n
+
+# %% ../../nbs/use/72_serve.ipynb #a8d16390
+class _Connection(BaseHTTPRequestHandler):
+    "One connection: patient, silent, and closed in good order."
 
     server: "PictureServer"
     protocol_version, server_version, sys_version, path = "HTTP/1.1", "cmm_nb", "", ""
@@ -77,9 +104,6 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         "Nobody watches."
 
-    def handle_expect_100(self) -> bool:
-        return True  # said in `_content`, when the rest of the request is in order
-
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         "As the base class calls it for what is no HTTP; what came is not repeated."
         self._send(code, json.dumps(dict(error="this is no request that is understood here")))
@@ -96,6 +120,10 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(content)
 
+# %% ../../nbs/use/72_serve.ipynb #945d46cf
+class _Handler(_Connection):
+    "One request."
+
     def answer(self) -> None:
         "Answer whatever came, or say why not."
         try:
@@ -111,28 +139,17 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_TRACE = do_CONNECT = answer
 
     def _reply(self) -> tuple[int, str, str]:
-        hosts, pages = self.headers.get_all("Host", []), self.headers.get_all("Origin", [])
-        ours = all(_OURS.fullmatch(name.lower()) for name in hosts + pages)
-        _refuse(ours and len(hosts) == 1, 403, "this server answers to localhost and 127.0.0.1")
-        path, _, query = self.path.partition("?")
-        _refuse(path in _METHODS, 404, "there is nothing here: / is a page, POST /predict takes a picture")
-        _refuse(self.command in _METHODS[path], 405, f"{path} takes {' and '.join(_METHODS[path])} only")
-        if path == "/":
+        top = _asked(self.headers, self.command, self.path)
+        if not top:
             return 200, self.server.page, "text/html"
-        top = re.fullmatch("(?:top=([1-9][0-9]{0,5}))?", query)
-        _refuse(top, 400, "after ? only top=N is understood, N from 1 on")
-        return 200, json.dumps(self.server.predict(self._content(), int(top[1] or 3))), "application/json"
+        return 200, json.dumps(self.server.predict(self._content(), top)), "application/json"
+
+    def handle_expect_100(self) -> bool:
+        return True  # said in `_content`, when the rest of the request is in order
 
     def _content(self) -> bytes:
         "The bytes of a picture, exactly as many as were promised."
-        lengths, most = self.headers.get_all("Content-Length", []), self.server.most_bytes
-        _refuse(
-            lengths and "Transfer-Encoding" not in self.headers, 411, "say how much is coming: Content-Length"
-        )
-        number = re.fullmatch("0*([0-9]{1,4000})", lengths[0]) if len(lengths) == 1 else None
-        _refuse(number, 400, "Content-Length must be one number")
-        n = int(number[1])
-        _refuse(n <= most, 413, f"a picture may have {most / 1e6:g} MB: send a smaller one")
+        n = _promised(self.headers, self.server.most_bytes)
         if self.headers.get("Expect", "").lower() == "100-continue":
             self.send_response_only(100)
             self.end_headers()
@@ -143,30 +160,54 @@ class _Handler(BaseHTTPRequestHandler):
         _refuse(len(content) == n, 400, f"the request ended after {len(content)} of {n} bytes")
         return content
 
-# %% ../../nbs/use/72_serve.ipynb #92bbde44
+# %% ../../nbs/use/72_serve.ipynb #7002bf6b
 _FIELDS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Connection": "close"}
 _POLICY = "default-src 'none'; script-src 'sha256-{}'; style-src 'unsafe-inline'; img-src blob:; "
 _POLICY += "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
-class PictureServer(ThreadingHTTPServer):
+def _page_of(clf: Any, most_bytes: int) -> tuple[str, dict[str, str]]:
+    "The page to drop pictures on, and the fields that every answer carries."
+    labels, toy = clf.classes_.tolist(), f" {TOY}" if clf.encoder_.name == "embedded" else ""
+    said = f"It knows {listed(labels, 30)}. Pictures stay on this machine.{toy}"
+    page = page_html("serve", dict(said=said, most=most_bytes), title_of(labels))
+    script = base64.b64encode(hashlib.sha256(page_file("serve.js").encode()).digest()).decode()
+    return page, _FIELDS | {"Content-Security-Policy": _POLICY.format(script)}
+
+# %% ../../nbs/use/72_serve.ipynb #81d350e6
+class _Places(ThreadingHTTPServer):
+    "A server with 32 places for connections."
+
+    daemon_threads, request_queue_size = True, 128
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]):
+        self.places = threading.Semaphore(32)
+        super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.places.acquire()
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        self.places.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        "Somebody went away in the middle: nothing to say."
+
+# %% ../../nbs/use/72_serve.ipynb #c40cbeb8
+class PictureServer(_Places):
     """Answers pictures on this machine at `address`: a page at /, and POST /predict (?top=3) with the bytes of one.
 
     `clf`: a fitted `CMMClassifier` of pictures. `port`: 0 takes a free one. `most_bytes`: of a request; `patience`:
     seconds until it must be here. `ValueError` for one of features, `RuntimeError` for a port that is taken."""
 
-    daemon_threads, request_queue_size = True, 128
-
     def __init__(self, clf: Any, port: int = 8000, most_bytes: int = 32_000_000, patience: float = 30.0):
         need(0 <= port < 65536, f"A port is a number from 1 to 65535, not {port}.")
         need(clf.encoder_ is not None, "This classifier was fitted on features: it cannot answer pictures.")
         self.clf, self.most_bytes, self.patience = clf, most_bytes, patience
-        self.one_at_a_time, self.places = threading.Lock(), threading.Semaphore(32)
-        toy = f" {TOY}" if clf.encoder_.name == "embedded" else ""
-        said = f"It knows {listed(clf.classes_.tolist(), 30)}. Pictures stay on this machine.{toy}"
-        self.page = page_html("serve", dict(said=said, most=most_bytes), title_of(clf.classes_.tolist()))
-        script = base64.b64encode(hashlib.sha256(page_file("serve.js").encode()).digest()).decode()
-        self.fields = _FIELDS | {"Content-Security-Policy": _POLICY.format(script)}
+        self.one_at_a_time = threading.Lock()
+        self.page, self.fields = _page_of(clf, most_bytes)
         try:
             super().__init__(("127.0.0.1", port), _Handler)
         except OSError as error:
@@ -185,14 +226,3 @@ class PictureServer(ThreadingHTTPServer):
             except ValueError as error:
                 hint = "; send the bytes of one picture: curl --data-binary @picture.jpg"
                 raise Refused(400, f"{error}{hint if content[:2] == b'--' else ''}") from None
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self.places.acquire()
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        super().shutdown_request(request)
-        self.places.release()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        "Somebody went away in the middle: nothing to say."

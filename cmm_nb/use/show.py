@@ -57,18 +57,27 @@ def tiles(all_of_them: Iterable[Markup], id: str = "") -> Markup:
     named = f' id="{id}"' if id else ""
     return Markup(f'<div class="tiles"{named}>{"".join(all_of_them)}</div>')
 
+# %% ../../nbs/use/64_show.ipynb #709b359b
+def _answered_lines(label: str, answer: str, sure: float) -> list[str]:
+    "What stands below a picture: how sure a right answer was, or the label in doubt and the wrong answer."
+    return [label, f"{sure:.0%} sure"] if label == answer else [f"{label}?", f"{answer} {sure:.0%}"]
+
+
+def _least_first(rows: np.ndarray, value: np.ndarray) -> np.ndarray:
+    "The rows, those with the least `value` (n,) first."
+    return rows[np.argsort(value[rows], kind="stable")]
+
 # %% ../../nbs/use/64_show.ipynb #31fce778
 @dataclass
 class Answered:
-    """Pictures that a classifier answered: for each its name and a way to open it, class numbers `label` and `answer`
-    (n,), probabilities `sure` of the answer and `given` of the label (n,)."""
+    "Pictures that a classifier answered, one entry (n,) of each field for a picture; and the names of the classes."
 
     names: Sequence[str]
-    opened: Sequence[Callable[[], Any]]
-    label: np.ndarray
+    opened: Sequence[Callable[[], Any]]  # ways to open them
+    label: np.ndarray  # class numbers
     answer: np.ndarray
-    sure: np.ndarray
-    given: np.ndarray
+    sure: np.ndarray  # the probability of the answer
+    given: np.ndarray  # and of the label
     classes: Sequence[str] = field(default_factory=list)
 
     @property
@@ -84,23 +93,16 @@ class Answered:
         return f"{self.label[i]}-{self.answer[i]}"
 
     def tile(self, i: int, lines: Sequence[str] = (), hidden: bool = False) -> Markup:
-        label, answer = self.named(i)
-        usual = (
-            [label, f"{self.sure[i]:.0%} sure"]
-            if self.hit[i]
-            else [f"{label}?", f"{answer} {self.sure[i]:.0%}"]
-        )
+        usual = _answered_lines(*self.named(i), self.sure[i])
         return tile(thumbnail(self.opened[i]), lines or usual, self.names[i], self.kind(i), hidden)
 
     def wrong(self) -> np.ndarray:
         "Rows with a wrong answer, those first whose own label got least."
-        rows = np.flatnonzero(~self.hit)
-        return rows[np.argsort(self.given[rows], kind="stable")]
+        return _least_first(np.flatnonzero(~self.hit), self.given)
 
     def right(self) -> np.ndarray:
         "Rows with a right answer, those first of which it was least sure."
-        rows = np.flatnonzero(self.hit)
-        return rows[np.argsort(self.sure[rows], kind="stable")]
+        return _least_first(np.flatnonzero(self.hit), self.sure)
 
     def doubtful(self) -> np.ndarray:
         "Rows whose label looks wrong, see `doubtful_labels`."
@@ -280,7 +282,7 @@ def _bar(b: int, n: int, right: int, bins: int) -> str:
         + _text(middle, _TOP + _HIGH + 14, str(n))
     )
 
-
+# %% ../../nbs/use/64_show.ipynb #b8ae9618
 def reliability_diagram(sure: np.ndarray, hit: np.ndarray, bins: int = 15) -> Markup:
     "How often answers were right (`hit`, n) by how sure they are (`sure`, n), as an SVG picture."
     bottom, end = _TOP + _HIGH, _LEFT + _WIDE
