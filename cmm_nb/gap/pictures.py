@@ -36,7 +36,9 @@ def palette_png(fig, colours: int = 64) -> bytes:
     full, small = io.BytesIO(), io.BytesIO()
     fig.savefig(full, format="png", dpi=fig.dpi, bbox_inches="tight")
     picture = (
-        Image.open(full).convert("RGB").quantize(colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        Image.open(full)
+        .convert("RGB")
+        .quantize(colours, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
     )
     picture.save(small, "PNG", optimize=True)
     return small.getvalue()

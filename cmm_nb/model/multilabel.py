@@ -287,5 +287,5 @@ def label_findings(report: Sequence[dict[str, Any]]) -> list[str]:
     least = f"{judged[0]['label']} ({judged[0]['average_precision']:.0%})"
     return [
         f"Held out in turn, the mean average precision of {len(judged)} labels is {mean_precision_of(report):.0%}.",
-        f"Least sure is {least}: more pictures with it would help.",
+        f"Least sure is {least}.",
     ]

@@ -658,7 +658,7 @@ class _Reporting(_Looking):
     "The classifier's record on pictures that were held out, or on new ones."
 
     def report(self, X: Any = None, y: Any = None) -> list[dict[str, Any]]:
-        """Per class, the one with most to gain first: label, images, held_out (how many were judged), right (share
+        """Per class, the one recognised least first: label, images, held_out (how many were judged), right (share
         of them), confused_with (most frequent wrong answer). With `multilabel`: see `label_report`. Of the support
         images, held out in turn; or of other images X with labels y (or a folder of class folders)."""
         check_is_fitted(self, "fitted_")
@@ -679,7 +679,7 @@ class _Reporting(_Looking):
         return class_report(self.classes_, class_numbers(y, self.classes_), held)
 
     def findings(self) -> list[str]:
-        "Three sentences: held-out accuracy with its interval, labels to look at, the class that needs more pictures."
+        "Three sentences: held-out accuracy with its interval, labels to look at, the class that is recognised least."
         check_is_fitted(self, "fitted_")
         if self.multilabel:
             return label_findings(self.report())

@@ -154,7 +154,7 @@ def _to_gain(row: Mapping[str, Any]) -> tuple:
 def class_report(
     classes: np.ndarray, support_class: np.ndarray, held: Mapping[str, np.ndarray] | None
 ) -> list[dict[str, Any]]:
-    """A row per class of `classes` (C,), the one with most to gain first.
+    """A row per class of `classes` (C,), the one recognised least first.
 
     Each has label, images, held_out (how many were judged), right (share of them) and confused_with (the most
     frequent wrong answer). `support_class` (N,): class numbers of the support images; `held`: see `held_summary`."""

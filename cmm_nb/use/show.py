@@ -138,21 +138,19 @@ def _look_at(asked: Answered) -> str:
     return f"{len(found)} label{'s' * (len(found) > 1)} to look at, the first: {first}."
 
 
-def _needs_more(report: Sequence[Mapping[str, Any]]) -> str:
+def _least(report: Sequence[Mapping[str, Any]]) -> str:
     row = report[0]
     if not row["held_out"]:
-        return f"{row['label']} needs more pictures: none of its {row['images']} could be held out."
+        return f"{row['label']} ({row['images']} labelled) was never held out: nothing is known about it."
     if row["right"] == 1:
-        return "No class needs more pictures than the others: all that were held out were recognised."
-    other = f", else most often taken for {row['confused_with']}"
-    return (
-        f"{row['label']} needs more pictures: {row['right']:.0%} of {row['held_out']} were recognised{other}."
-    )
+        return "All that were held out were recognised, in every class."
+    share = f"{row['right']:.0%} of {row['held_out']}"
+    return f"{row['label']} is recognised least: {share}, else most often taken for {row['confused_with']}."
 
 
 def findings(asked: Answered, report: Sequence[Mapping[str, Any]]) -> list[str]:
     "Three sentences: accuracy with its interval, labels to look at, the class at the top of a `class_report`."
-    return [_how_good(asked), _look_at(asked), _needs_more(report)]
+    return [_how_good(asked), _look_at(asked), _least(report)]
 
 # %% ../../nbs/use/64_show.ipynb #d05954ed
 def scrolled(table: Markup) -> Markup:
@@ -437,7 +435,7 @@ def unsure_section(asked: Answered, most: int = 24) -> str:
     if not asked.hit.any():
         return ""
     shown = tiles(asked.tile(i) for i in asked.right()[:most])
-    return section("Right, but least sure", "More pictures like these would help.", shown)
+    return section("Right, but least sure", "Recognised, and nearly taken for something else.", shown)
 
 # %% ../../nbs/use/64_show.ipynb #e4d07819
 def _doubt(asked: Answered, i: int, own: np.ndarray) -> list[str]:
