@@ -175,7 +175,10 @@ def fit_labels(
     """`cmm` for C labels, each a question of its own: rows X (N, d) and `has` (N, C), True where a label applies.
 
     `T`, `rest` (C, d): texts for and against, or None. `settings`: fields of `Recipe`. Logits are log odds (n, C)."""
-    check_settings("cmm", settings, vars(Recipe()))
+    known = {
+        name: value for name, value in vars(Recipe()).items() if name != "adjust"
+    }  # labels do not compete
+    check_settings("cmm", settings, known)
     recipe = Recipe(**settings)
     X = l2norm(as_rows(X, "X").to(device))
     Y = torch.as_tensor(has).to(X)

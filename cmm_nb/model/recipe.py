@@ -54,6 +54,7 @@ class Recipe:
     spread_T: float = 7.0  # of what a moved prototype adds, at one image a class
     spread_W: float = 25.0  # of what the map adds, times CLIP's expected error squared, at one image a class
     temper: bool = True  # is CLIP's temperature set on the support images?
+    adjust: float = 0.5  # share of log n_c, n_c images of a class, on its logit while training only
     steps: int = 150
     train_W: bool = True
     train_T: bool = True
@@ -164,7 +165,9 @@ def fit_task(task: Task, recipe: Recipe = Recipe()) -> Fitted:
     price_V = _square_length(X) / spread_T**2
     price_M = _square_length(U @ R) * _square_length(T_text) / spread_W**2
     Y = one_hot(task.y, task.n_classes).to(X.dtype)
-    problem = Problem(U, R, T_text, t * clip, Y, price_V, price_M)
+    more = recipe.adjust * (Y.sum(0).clamp_min(1) * task.n_classes / len(X)).log()
+    problem = Problem(U, R, T_text, t * clip + more, Y, price_V, price_M)
+
     train_W = recipe.train_W and task.has_text
     V, M = solve(problem, recipe.steps, train_W, recipe.train_T)
     W, T = P.mT @ M @ P / scale, T0 + V @ Q / scale
@@ -192,6 +195,8 @@ def fit_cmm(tasks: Sequence[Task], progress: bool = False, **settings) -> list[F
     need(recipe.train_W or recipe.train_T, "Nothing to train: set train_W or train_T.")
     for name in ("spread_T", "spread_W", "steps"):
         need(getattr(recipe, name) > 0, f"{name} must be positive, not {getattr(recipe, name)}.")
+    need(0 <= recipe.adjust <= 1, f"adjust is a share, from 0 to 1, not {recipe.adjust}.")
+
     fits = []
     for task in tqdm(tasks, desc="cmm", disable=not progress, mininterval=1):
         with few_threads(task.X.numel(), 1e5):
