@@ -174,10 +174,9 @@ def fit_labels(
 ) -> Fitted:
     """`cmm` for C labels, each a question of its own: rows X (N, d) and `has` (N, C), True where a label applies.
 
-    `T`, `rest` (C, d): texts for and against, or None. `settings`: fields of `Recipe`. Logits are log odds (n, C)."""
-    known = {
-        name: value for name, value in vars(Recipe()).items() if name != "adjust"
-    }  # labels do not compete
+    `T`, `rest` (C, d): texts for and against, or None. `settings`: fields of `Recipe`, but for `adjust`: a label is as
+    rare as it is. Logits are log odds (n, C)."""
+    known = {name: value for name, value in vars(Recipe()).items() if name != "adjust"}
     check_settings("cmm", settings, known)
     recipe = Recipe(**settings)
     X = l2norm(as_rows(X, "X").to(device))
