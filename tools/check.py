@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -247,4 +248,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    # what a shell starts in the background ignores Ctrl-C, and so would the servers and batches that are ended by it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     main()
