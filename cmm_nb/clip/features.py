@@ -117,7 +117,7 @@ def encode_missing(
         _append(files, keys, sound, l2norm(rows[finite]))
     return bad
 
-
+# %% ../../nbs/clip/12_features.ipynb #e31b16ed
 def _append(
     files: Mapping[str, RowFile], keys: Sequence[bytes | None], tags: list[tuple[int, str]], rows: np.ndarray
 ) -> None:
