@@ -253,15 +253,15 @@ def kilobytes(field: str) -> int:
     return next(int(row.split()[1]) for row in status.read_text().splitlines() if row.startswith(field))
 
 
-def warm_up() -> None:
-    "Load what is loaded once."
-    fit_many("cmm", [drawn_task(4, 16, 2)[0]])
+def warm_up(name: str) -> None:
+    "Load what a method loads once."
+    fit_many(name, [drawn_task(4, 16, 2)[0]])
 
 
 def measured(name: str, C: int, d: int, shots: int, tasks: int) -> None:
     "In a process of its own: seconds of CPU time and MiB that a method takes beside its tasks, as JSON."
     given = [drawn_task(C, d, shots, seed=seed)[0] for seed in range(tasks)]
-    warm_up()
+    warm_up(name)
     if Path("/proc/self/clear_refs").exists():
         Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
     before, start = kilobytes("VmRSS"), time.process_time()
@@ -377,7 +377,7 @@ def peers(C: int = 50, d: int = 512, shots: int = 16) -> None:
     print(
         f"\n{len(task.X)} rows, C={C}, d={d}, {len(task.X_val)} to choose by: theirs | ours, test accuracies behind"
     )
-    warm_up()
+    warm_up("cmm")
     start = time.perf_counter()
     (cmm,) = fit_many("cmm", [task])
     took = time.perf_counter() - start

@@ -274,7 +274,7 @@ def label_report(
         rows, key=lambda row: (row["average_precision"] is not None, row["average_precision"] or 0.0)
     )
 
-
+# %% ../../nbs/model/23_multilabel.ipynb #82679274
 def mean_precision_of(report: Sequence[dict[str, Any]]) -> float:
     "Mean average precision, 0 to 1, of the labels of a `label_report` that were judged; 0 for none."
     found = [row["average_precision"] for row in report if row["held_out"]]

@@ -14,7 +14,8 @@ import numpy as np
 from ..core import need
 from ..gap.measures import bures_w2
 from ..gap.pictures import MARKERS, PALETTE, class_style
-from .results import mean_interval, mean_std, records, summarise
+from ..metrics import mean_interval, mean_std
+from .results import records, summarise
 
 # %% ../../nbs/runs/51_plots.ipynb #d0aacfba
 def _shots_style(method: str, place: int) -> dict[str, Any]:

@@ -5,8 +5,7 @@
 # %% auto #0
 __all__ = ['SWEEP', 'TRAINED_ON_VALIDATION', 'SAW_MARKS', 'identity', 'run_stamp', 'save_answers', 'save_spaces', 'row_name',
            'result_row', 'variants', 'result_rows', 'deep_rows', 'note_failure', 'fit_each', 'write_rows', 'read_rows',
-           'records', 'mean_std', 'mean_interval', 'summarise', 'table', 'gains', 'format_table', 'paired_differences',
-           'mean_ranks']
+           'records', 'summarise', 'table', 'gains', 'format_table', 'paired_differences', 'mean_ranks']
 
 # %% ../../nbs/runs/50_results.ipynb #58bcdf83
 import json
@@ -23,7 +22,7 @@ from ..clip.packs import FeaturePack
 from ..core import atomic_path, git_commit, need, versions
 from ..data.images import FewShotSplit, ImageSet, Taken
 from ..gap.measures import centroid_distance
-from ..metrics import evaluate, log_softmax
+from ..metrics import evaluate, log_softmax, mean_interval, mean_std
 from ..model.methods import fit_many
 from ..model.paper import without_fusion
 from ..model.tasks import Fitted, Task
@@ -280,20 +279,6 @@ def records(rows) -> list[dict[str, Any]]:
     rows = rows.to_dict("records") if hasattr(rows, "to_dict") else list(rows)
     need(len(rows), "No result rows.")
     return rows
-
-
-def mean_std(values: Sequence[float]) -> tuple[float, float, int]:
-    "Mean, sample standard deviation (0 for a single value) and number of values."
-    std = np.std(values, ddof=1) if len(values) > 1 else 0.0
-    return float(np.mean(values)), float(std), len(values)
-
-
-def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float]:
-    "Mean and half the width of Student's interval for it; NaN for the half of a single value."
-    from scipy.stats import t as student
-
-    mean, std, n = mean_std(values)
-    return mean, float(student.ppf((1 + level) / 2, n - 1)) * std / n**0.5 if n > 1 else float("nan")
 
 
 def summarise(

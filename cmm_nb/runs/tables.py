@@ -18,12 +18,11 @@ import numpy as np
 
 from ..core import atomic_path, csv_text, need, pick
 from ..data.images import DATASETS
-from ..metrics import filled_bins
+from ..metrics import filled_bins, mean_interval, mean_std
 from ..model.methods import METHODS
 from ..model.paper import PaperRecipe
 from .ledger import read_ledger
 from .published import PUBLISHED, dagger
-from .results import mean_interval, mean_std
 
 if TYPE_CHECKING:
     import pandas as pd
